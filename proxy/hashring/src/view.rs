@@ -1,0 +1,338 @@
+//! The view: the one record in which every decision about the cluster stands.
+//!
+//! It changes only by compare-and-swap on its epoch, and nobody acts on a decision before it stands in a
+//! persisted view. Every change of the ring has one form: the weight of one node goes from `before` to
+//! `after` (adding a node: from 0; removing one: to 0), so adding, removing, re-weighting and reversing share
+//! every step.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::id::Id;
+use crate::name::NodeName;
+use crate::plan::Plan;
+use crate::ring::{Member, Ring};
+
+/// The format of the record; another one is refused.
+pub const FORMAT: u16 = 1;
+
+/// How many finished changes are remembered, with their receipts.
+pub const REMEMBERED_CHANGES: usize = 50;
+
+/// Everything that has been decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// [`FORMAT`].
+    pub format: u16,
+    /// The cluster, made at its first start.
+    pub cluster: Id,
+    /// The history of decisions: a new one is made when an operator recovers from a lost view.
+    pub history: Id,
+    /// Grows by one with every decision.
+    pub epoch: u64,
+    /// Digest of the view before this one; zero in the first.
+    pub previous: Id,
+    /// Points per unit of weight, fixed when the cluster is created.
+    pub points: u32,
+    /// Copies of each key (k).
+    pub copies: u8,
+    /// The members, with the weights of the *serving* ring.
+    pub nodes: BTreeMap<NodeName, Node>,
+    /// Nodes that were removed; their folders may come back only erased.
+    pub removed: Vec<Removed>,
+    /// The change that is being carried out.
+    pub open: Option<OpenChange>,
+    /// Changes that wait, first in first out.
+    pub queue: VecDeque<Change>,
+    /// What the last change left to delete; the next change waits for it.
+    pub cleaning: Option<Cleaning>,
+    /// The last changes, newest last, at most [`REMEMBERED_CHANGES`].
+    pub finished: VecDeque<FinishedChange>,
+    /// The id of the next change.
+    pub next_change: u64,
+    /// The number of the next node that the proxy starts itself: `n<i>` is never used twice.
+    pub next_own: u32,
+}
+
+/// One member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// The identity of its data folder; unknown until its first hello.
+    pub id: Option<Id>,
+    /// The process that may serve; a node with another boot says hello first.
+    pub boot: Option<Id>,
+    /// The epoch that heads its versions: raised when its boot is recorded, and when it gains ranges.
+    pub grant: u64,
+    /// Where it listens, such as `http://127.0.0.1:5001`. May change.
+    pub url: String,
+    /// Its weight on the serving ring.
+    pub weight: u16,
+    /// Whether this proxy starts and stops its process.
+    pub own: bool,
+}
+
+/// A node that is no member any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removed {
+    /// Its name.
+    pub name: NodeName,
+    /// The identity of its folder, where it was known.
+    pub id: Option<Id>,
+    /// The change that removed it.
+    pub change: u64,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A node joins the ring.
+    AddServer,
+    /// A node leaves the ring and the cluster.
+    RemoveServer,
+    /// A node's weight changes.
+    Reweight,
+}
+
+/// One membership operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Its number.
+    pub id: u64,
+    /// What it does.
+    pub kind: Kind,
+    /// To which node.
+    pub node: NodeName,
+    /// The weight that the node has afterwards.
+    pub weight: u16,
+    /// When it was asked for: milliseconds since 1970, informational.
+    pub requested_ms: u64,
+    /// The client's `Idempotency-Key`.
+    pub idempotency: Option<String>,
+    /// For an added node: where it listens, who it must be, and whether we start it.
+    pub newcomer: Option<Newcomer>,
+    /// The change that this one takes back.
+    pub reverses: Option<u64>,
+    /// A dead node goes although its keys exist nowhere else.
+    pub force: bool,
+    /// Start on hold.
+    pub paused: bool,
+    /// Bytes a second that the copy may use; `None` = as fast as it goes.
+    pub rate: Option<u64>,
+}
+
+/// A node that is to join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Newcomer {
+    /// Where it listens.
+    pub url: String,
+    /// Its folder's identity, when it was seen already.
+    pub id: Option<Id>,
+    /// Whether this proxy starts its process.
+    pub own: bool,
+    /// A removed node of this cluster may be erased to join again.
+    pub erase: bool,
+}
+
+/// The change that is being carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenChange {
+    /// What was asked for.
+    pub change: Change,
+    /// The node's weight when the change began.
+    pub before: u16,
+    /// When it began: milliseconds since 1970, informational.
+    pub started_ms: u64,
+    /// How far it is.
+    pub phase: Phase,
+    /// Names this attempt: the epoch that decided it. Messages of another session are void.
+    pub session: u64,
+    /// How many sessions ended because the two sides' digests differed.
+    pub mismatches: u32,
+    /// Why it was paused, when it was not by request.
+    pub stopped: Option<String>,
+    /// Per move: what both sides counted before the switch.
+    pub receipts: Vec<Receipt>,
+}
+
+/// How far an open change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The new node has not said hello yet.
+    Arriving,
+    /// The old ring serves; the new owners receive copies and every write.
+    Moving,
+    /// The new ring serves; the old owners seal, the new ones act once they have.
+    Switched,
+}
+
+/// What one side of a move holds: count, bytes and an order-independent digest of its live records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Live records.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Sum modulo 2^128 of the XXH3-128 of every record.
+    pub digest: Id,
+}
+
+/// The two tallies of one move, equal before ownership switched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The old owner.
+    pub from: NodeName,
+    /// The new owner.
+    pub to: NodeName,
+    /// What the old owner counted.
+    pub source: Tally,
+    /// What the new owner counted.
+    pub target: Tally,
+    /// How long writes to these ranges were held at the switch, in microseconds.
+    pub hold_us: Option<u64>,
+}
+
+/// Ranges that old owners still have to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cleaning {
+    /// The change that moved them.
+    pub change: u64,
+    /// The ring before it.
+    pub before: Vec<Member>,
+    /// The ring after it.
+    pub after: Vec<Member>,
+    /// The nodes that have not reported yet.
+    pub nodes: BTreeSet<NodeName>,
+}
+
+/// How a change ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Carried out.
+    Done,
+    /// Dropped before the switch, or before it began.
+    Cancelled,
+    /// Could not be carried out; the reason says why.
+    Failed,
+}
+
+/// A change that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinishedChange {
+    /// What was asked for.
+    pub change: Change,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, when it was not carried out.
+    pub reason: Option<String>,
+    /// When it began and ended: milliseconds since 1970, informational.
+    pub started_ms: u64,
+    /// See `started_ms`.
+    pub finished_ms: u64,
+    /// Per move: what both sides counted, and the hold.
+    pub receipts: Vec<Receipt>,
+}
+
+impl View {
+    /// The first view of a new cluster without nodes.
+    #[must_use]
+    pub fn first(cluster: Id, history: Id, points: u32) -> Self {
+        Self {
+            format: FORMAT,
+            cluster,
+            history,
+            epoch: 1,
+            previous: Id(0),
+            points,
+            copies: 1,
+            nodes: BTreeMap::new(),
+            removed: Vec::new(),
+            open: None,
+            queue: VecDeque::new(),
+            cleaning: None,
+            finished: VecDeque::new(),
+            next_change: 1,
+            next_own: 1,
+        }
+    }
+
+    /// A copy with the next epoch, to be edited into the next decision.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { epoch: self.epoch + 1, previous: self.digest(), ..self.clone() }
+    }
+
+    /// XXH3-128 of the view's JSON form.
+    #[must_use]
+    pub fn digest(&self) -> Id {
+        // A view has only string keys and no floats, so it always has a JSON form.
+        Id(xxh3_128(&serde_json::to_vec(self).unwrap_or_default()))
+    }
+
+    /// The members of the serving ring.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        self.nodes.iter().map(|(name, node)| Member { name: name.clone(), weight: node.weight }).collect()
+    }
+
+    /// The ring that serves.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
+        Ring::new(self.points, self.members())
+    }
+
+    /// The members before and after the open change.
+    #[must_use]
+    pub fn open_members(&self) -> Option<(Vec<Member>, Vec<Member>)> {
+        let open = self.open.as_ref()?;
+        Some((
+            self.members_with(&open.change.node, open.before),
+            self.members_with(&open.change.node, open.change.weight),
+        ))
+    }
+
+    /// What the open change moves.
+    #[must_use]
+    pub fn open_plan(&self) -> Option<Plan> {
+        let (before, after) = self.open_members()?;
+        Some(Plan::between(&Ring::new(self.points, before), &Ring::new(self.points, after)))
+    }
+
+    /// What the last change left to delete: its moves, restricted to nodes that have not reported yet.
+    #[must_use]
+    pub fn cleaning_plan(&self) -> Option<Plan> {
+        let cleaning = self.cleaning.as_ref()?;
+        let ring = |members: &[Member]| Ring::new(self.points, members.iter().cloned());
+        let mut plan = Plan::between(&ring(&cleaning.before), &ring(&cleaning.after));
+        plan.moves.retain(|one| cleaning.nodes.contains(&one.from));
+        Some(plan)
+    }
+
+    /// The member with this identity.
+    #[must_use]
+    pub fn node_by_id(&self, id: Id) -> Option<(&NodeName, &Node)> {
+        self.nodes.iter().find(|(_, node)| node.id == Some(id))
+    }
+
+    fn members_with(&self, changed: &NodeName, weight: u16) -> Vec<Member> {
+        let mut members = self.members();
+        for member in &mut members {
+            if member.name == *changed {
+                member.weight = weight;
+            }
+        }
+        members
+    }
+}
