@@ -1,0 +1,93 @@
+//! `--join`: asks a proxy to take this node into its cluster.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashring::{Id, NodeName};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::client::{ClientError, post_once};
+use crate::http::secret::Secret;
+use crate::protocol::SECRET_HEADER;
+
+/// Where a proxy listens for nodes.
+const JOIN_PATH: &str = "/admin/join";
+/// How long the proxy may take to answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Pauses between two attempts: they double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What the node tells the proxy.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Me {
+    pub(super) name: NodeName,
+    pub(super) url: String,
+    pub(super) id: Id,
+}
+
+/// How one attempt ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Accepted,
+    /// The proxy said no, and why.
+    Refused(String),
+    /// There was no answer.
+    NoAnswer(String),
+}
+
+/// Asks until the proxy accepts. A refusal is not the end: whoever runs the cluster may change what it is about.
+pub(super) async fn ask_until_taken(proxy: String, me: Me, secret: Option<Secret>) {
+    let mut pause = FIRST_PAUSE;
+    let mut last = None;
+    loop {
+        let outcome = ask(&proxy, &me, secret.as_ref()).await;
+        // The same trouble is told once, not every few seconds.
+        match &outcome {
+            Outcome::Accepted => return info!(%proxy, "the proxy takes this node in"),
+            Outcome::Refused(why) if last.as_ref() != Some(&outcome) => {
+                warn!(%proxy, %why, "the proxy does not take this node in; asking again");
+            }
+            Outcome::NoAnswer(why) if last.as_ref() != Some(&outcome) => {
+                warn!(%proxy, %why, "the proxy does not answer; asking again");
+            }
+            Outcome::Refused(_) | Outcome::NoAnswer(_) => {}
+        }
+        last = Some(outcome);
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn ask(proxy: &str, me: &Me, secret: Option<&Secret>) -> Outcome {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(secret) = secret.and_then(|secret| HeaderValue::from_bytes(secret.expose()).ok()) {
+        headers.insert(HeaderName::from_static(SECRET_HEADER), secret);
+    }
+    let body = serde_json::to_vec(me).unwrap_or_default();
+    match post_once(proxy, JOIN_PATH, headers, Bytes::from(body), DEADLINE).await {
+        Ok(answer) if answer.status().is_success() => Outcome::Accepted,
+        Ok(answer) => Outcome::Refused(reason(answer.status().as_u16(), answer.body())),
+        Err(error @ ClientError::BadUrl(_)) => Outcome::Refused(error.to_string()),
+        Err(error) => Outcome::NoAnswer(error.to_string()),
+    }
+}
+
+/// What a refusal says in words.
+fn reason(status: u16, body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Words {
+        title: String,
+        detail: Option<String>,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Words { title, detail: Some(detail) }) => format!("{title}: {detail}"),
+        Ok(Words { title, detail: None }) => title,
+        Err(_) => format!("status {status}; is this the address of a Keyway proxy?"),
+    }
+}

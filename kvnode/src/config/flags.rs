@@ -1,0 +1,95 @@
+//! The command line of `kvnode`.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::layer::{Layer, MAX_VALUES, SIZES, base_url, listen, log_json, log_level, to_usize};
+use super::mistakes::{Mistakes, Place};
+use super::units;
+
+/// A node of Keyway: stores values under keys, durably, and hands ranges of keys to other nodes.
+///
+/// Without --join it serves every key by itself. The cluster's secret comes from KEYWAY_CLUSTER_SECRET or from
+/// the file that KEYWAY_CLUSTER_SECRET_FILE names.
+#[derive(Debug, Default, Clone, Parser)]
+#[command(name = "kvnode", version)]
+pub struct Flags {
+    // Values are read as text here, so that a wrong one is shown together with all other mistakes.
+    /// A TOML file with settings; config/kvnode.toml shows them all
+    #[arg(long, value_name = "FILE", env = "KEYWAY_NODE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The node's name, which must stay its own: a-z, 0-9, '.', '_', '-'
+    #[arg(long, value_name = "NAME", env = "KEYWAY_NODE_NAME")]
+    pub name: Option<String>,
+    /// Where to listen; port 0 = any free one [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDRESS", env = "KEYWAY_NODE_LISTEN")]
+    pub listen: Option<String>,
+    /// The data folder, made where it is missing [default: ./kvnode-data]
+    #[arg(long, value_name = "FOLDER", env = "KEYWAY_NODE_DATA")]
+    pub data: Option<PathBuf>,
+    /// Ask this proxy, again and again, to be taken into its cluster
+    #[arg(long, value_name = "PROXY_URL", env = "KEYWAY_NODE_JOIN")]
+    pub join: Option<String>,
+    /// Where the proxy and other nodes reach this one [default: the address it listens on]
+    #[arg(long, value_name = "URL", env = "KEYWAY_NODE_ADVERTISE")]
+    pub advertise: Option<String>,
+    /// The largest value that is taken [default: 8MiB]
+    #[arg(long, value_name = "SIZE", env = "KEYWAY_NODE_MAX_VALUE")]
+    pub max_value: Option<String>,
+    /// Memory for values that are read often [default: 64MiB]
+    #[arg(long, value_name = "SIZE", env = "KEYWAY_NODE_CACHE")]
+    pub cache: Option<String>,
+    /// How to write the log: human or json [default: human]
+    #[arg(long, value_name = "FORMAT", env = "KEYWAY_NODE_LOG_FORMAT")]
+    pub log_format: Option<String>,
+    /// From which level on to write the log: error, warn, info, debug [default: info]
+    #[arg(long, value_name = "LEVEL", env = "KEYWAY_NODE_LOG")]
+    pub log: Option<String>,
+    /// End at once when standard input ends: a parent that holds the other end is gone then
+    #[arg(long, hide = true)]
+    pub exit_with_parent: bool,
+}
+
+impl Flags {
+    /// What they say; what they say wrongly goes into `mistakes`.
+    pub(super) fn read(&self, mistakes: &mut Mistakes) -> Layer {
+        let size = |text: &str| {
+            let size = units::size(text)?;
+            if SIZES.contains(&size) { Ok(size) } else { Err(format!("{text} is too large")) }
+        };
+        let max_value = |text: &str| {
+            let size = units::size(text)?;
+            let (least, most) = (MAX_VALUES.start(), units::show_size(*MAX_VALUES.end()));
+            if MAX_VALUES.contains(&size) {
+                Ok(size)
+            } else {
+                Err(format!("{text} is outside {least}B to {most}"))
+            }
+        };
+        Layer {
+            named: self.name.is_some(),
+            name: value(mistakes, "--name", self.name.as_deref(), str::parse),
+            listen: value(mistakes, "--listen", self.listen.as_deref(), listen),
+            data: self.data.clone(),
+            join: value(mistakes, "--join", self.join.as_deref(), base_url),
+            advertise: value(mistakes, "--advertise", self.advertise.as_deref(), base_url),
+            max_value: value(mistakes, "--max-value", self.max_value.as_deref(), max_value).map(to_usize),
+            cache: value(mistakes, "--cache", self.cache.as_deref(), size),
+            log_json: value(mistakes, "--log-format", self.log_format.as_deref(), log_json),
+            log_level: value(mistakes, "--log", self.log.as_deref(), log_level),
+            ..Layer::default()
+        }
+    }
+}
+
+/// One flag's value, read by `parse`.
+fn value<T, E: Display>(
+    mistakes: &mut Mistakes,
+    flag: &str,
+    text: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<T> {
+    parse(text?).map_err(|error| mistakes.add(Place::Named(flag.to_owned()), error.to_string())).ok()
+}

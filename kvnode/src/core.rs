@@ -1,0 +1,303 @@
+//! The deciding part of a node: everything that must be ordered against writes, as one deterministic machine.
+//!
+//! It is told what arrived ([`Command`]) and what time it is ([`Now`]), stages changes, and at each
+//! [`Core::commit`] puts them on disk with one sync and gives out what may happen because of that
+//! ([`Effect`]): nothing leaves the node before what it rests on is durable. One thread runs it; tests run it
+//! with an engine in memory and a clock of their own.
+//!
+//! - `staging`: the changes of the next commit;
+//! - `writes`: clients' writes;
+//! - `views`: taking in a view, and what this node has to do under it;
+//! - `moves`: both sides of handing ranges over;
+//! - `sweep`: deleting ranges in small bites;
+//! - [`outlook`]: what follows from a view.
+
+mod moves;
+pub mod outlook;
+mod staging;
+mod sweep;
+mod views;
+mod writes;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashring::view::Tally;
+use hashring::{Id, NodeName, RangeSet, Ring};
+
+pub use self::outlook::Outlook;
+pub use self::staging::Fault;
+use self::staging::Staging;
+pub(crate) use self::staging::load;
+use self::sweep::Sweep;
+use crate::fence::Fence;
+use crate::handover::message::{Ack, Message};
+use crate::handover::source::Source;
+use crate::handover::target::Inbound;
+use crate::node::{Refused, Route, Write, Written};
+use crate::protocol::{Side, Status};
+use crate::store::cache::ReadCache;
+use crate::store::engine::{Engine, EngineError, Limit};
+use crate::store::record::StoreKey;
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Since some fixed moment; never goes back.
+    pub steady: Duration,
+    /// Milliseconds since 1970, informational.
+    pub wall_ms: u64,
+}
+
+/// Who this process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The chosen name.
+    pub name: NodeName,
+    /// The data folder.
+    pub id: Id,
+    /// This start.
+    pub boot: Id,
+    /// It is to join a cluster: until it has, it serves nothing. Otherwise it stands alone and serves every key.
+    pub joins: bool,
+}
+
+/// Something that arrived. `T` is what its sender waits on.
+#[derive(Debug)]
+pub enum Command<T> {
+    /// A client's write.
+    Write(Write, Route, T),
+    /// The coordinator asks, and may bring a view.
+    Beat(Box<BeatIn>, T),
+    /// The old owner of ranges that come here sends its next message.
+    Message(Message, T),
+    /// What became of a message to this new owner.
+    Answered {
+        /// The new owner.
+        to: NodeName,
+        /// The session of the message.
+        session: u64,
+        /// Its number.
+        sequence: u64,
+        /// The answer, or why there is none.
+        result: Result<Ack, String>,
+    },
+    /// A page was read for this new owner; `last` when nothing lies behind it.
+    Page {
+        /// The new owner.
+        to: NodeName,
+        /// The session.
+        session: u64,
+        /// Key and encoded record.
+        entries: Vec<(StoreKey, Bytes)>,
+        /// Nothing lies behind it.
+        last: bool,
+    },
+    /// A count that a mark asked for is done.
+    Counted {
+        /// The other node.
+        peer: NodeName,
+        /// Which side this node is on.
+        side: Side,
+        /// The session.
+        session: u64,
+        /// What was counted, or why it could not be.
+        tally: Result<Tally, String>,
+    },
+}
+
+/// A beat, with its view worked out.
+#[derive(Debug)]
+pub struct BeatIn {
+    /// The cluster that asks.
+    pub cluster: Id,
+    /// Whom it believes it asks.
+    pub expect: Option<Id>,
+    /// The view it brings.
+    pub outlook: Option<Outlook>,
+    /// Erase this folder, if the node is not a member any more.
+    pub erase: bool,
+}
+
+/// Something that may happen now.
+#[derive(Debug)]
+pub enum Effect<T> {
+    /// Readers see this fence from now on. Always before the others.
+    Fence(Arc<Fence>),
+    /// Answer a client.
+    Written(T, Result<Written, Refused>),
+    /// Answer the coordinator.
+    Status(T, Box<Status>),
+    /// Answer the old owner.
+    Ack(T, Ack),
+    /// Send to the new owner; report with [`Command::Answered`].
+    Send {
+        /// To whom.
+        to: NodeName,
+        /// Where it listens.
+        url: String,
+        /// What.
+        message: Message,
+    },
+    /// Read records of these ranges behind `after`, as they are now or later; report with [`Command::Page`].
+    Read {
+        /// For whom.
+        to: NodeName,
+        /// In which session.
+        session: u64,
+        /// What moves.
+        ranges: Arc<RangeSet>,
+        /// The last key of the page before.
+        after: Option<StoreKey>,
+        /// How much one page may hold.
+        limit: Limit,
+    },
+    /// Count the records of these ranges as they are at this moment; report with [`Command::Counted`].
+    Count {
+        /// The other node.
+        peer: NodeName,
+        /// Which side this node is on.
+        side: Side,
+        /// In which session.
+        session: u64,
+        /// What moves.
+        ranges: Arc<RangeSet>,
+    },
+}
+
+/// The deciding part of a node.
+#[derive(Debug)]
+pub struct Core<T> {
+    identity: Identity,
+    known_boots: Vec<Id>,
+    staging: Staging,
+    outlook: Option<Arc<Outlook>>,
+    fence: Arc<Fence>,
+    published: Option<Arc<Fence>>,
+    grant: u64,
+    counter: u64,
+    sources: BTreeMap<NodeName, Source<T>>,
+    /// The ring after the open change, while this node is an old owner in it.
+    after: Option<Arc<Ring>>,
+    targets: BTreeMap<NodeName, Inbound>,
+    sweeps: VecDeque<Sweep>,
+    cleaned: Option<u64>,
+    disk_full: bool,
+    effects: Vec<Effect<T>>,
+}
+
+impl<T> Core<T> {
+    /// Takes up what the folder remembers, as a new process. Nothing is served before the first commit.
+    ///
+    /// # Errors
+    /// [`Fault`] where the engine cannot be read or a note of the node itself is damaged.
+    pub fn open(engine: Arc<dyn Engine>, cache: Arc<ReadCache>, identity: Identity) -> Result<Self, Fault> {
+        let first = if identity.joins { Fence::expectant } else { Fence::alone };
+        let fence = Arc::new(first(identity.id, identity.boot));
+        let mut core = Self {
+            known_boots: Vec::new(),
+            staging: Staging::new(engine, cache)?,
+            outlook: None,
+            fence,
+            published: None,
+            grant: 0,
+            counter: 0,
+            sources: BTreeMap::new(),
+            after: None,
+            targets: BTreeMap::new(),
+            sweeps: VecDeque::new(),
+            cleaned: None,
+            disk_full: false,
+            effects: Vec::new(),
+            identity,
+        };
+        core.recall()?;
+        Ok(core)
+    }
+
+    /// Takes in one command; what follows from it appears at the next [`Core::commit`].
+    ///
+    /// # Errors
+    /// [`EngineError`]: the node must stop.
+    pub fn handle(&mut self, command: Command<T>, now: Now) -> Result<(), EngineError> {
+        match command {
+            Command::Write(write, route, reply) => self.write(write, &route, reply, now),
+            Command::Beat(beat, reply) => self.beat(*beat, reply, now),
+            Command::Message(message, reply) => self.take_message(&message, reply),
+            Command::Answered { to, session, sequence, result } => {
+                self.take_answer(&to, session, sequence, result, now)
+            }
+            Command::Page { to, session, entries, last } => {
+                if let Some(source) = self.source(&to, session) {
+                    source.read(entries, last);
+                }
+                Ok(())
+            }
+            Command::Counted { peer, side, session, tally } => {
+                self.take_count(&peer, side, session, tally, now)
+            }
+        }
+    }
+
+    /// Does what time and earlier events have made due, syncs everything staged, and gives out the effects.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the node must stop; none of the effects may happen.
+    pub fn commit(&mut self, now: Now) -> Result<Vec<Effect<T>>, EngineError> {
+        self.sweep_on()?;
+        self.move_on(now)?;
+        self.staging.commit()?;
+        let mut effects = Vec::with_capacity(self.effects.len() + 1);
+        if !self.published.as_ref().is_some_and(|published| Arc::ptr_eq(published, &self.fence)) {
+            self.published = Some(self.fence.clone());
+            effects.push(Effect::Fence(self.fence.clone()));
+        }
+        effects.append(&mut self.effects);
+        Ok(effects)
+    }
+
+    /// When [`Core::commit`] may have something to do although nothing arrives.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Duration> {
+        let sweeping = (!self.sweeps.is_empty()).then_some(Duration::ZERO);
+        self.sources.values().filter_map(Source::wake_at).chain(sweeping).min()
+    }
+
+    /// Refuses new values while the disk is (nearly) full; deletes and reads go on.
+    pub fn set_disk_full(&mut self, full: bool) {
+        self.disk_full = full;
+    }
+
+    /// What the node may serve once the last commit is done.
+    #[must_use]
+    pub fn fence(&self) -> &Arc<Fence> {
+        &self.fence
+    }
+
+    /// The view that the node acts on.
+    #[must_use]
+    pub fn outlook(&self) -> Option<&Arc<Outlook>> {
+        self.outlook.as_ref()
+    }
+
+    fn sweep_on(&mut self) -> Result<(), EngineError> {
+        let Some(sweep) = self.sweeps.front_mut() else { return Ok(()) };
+        if fatal(sweep.bite(&mut self.staging, &self.fence))?.unwrap_or(false)
+            && let Some(done) = self.sweeps.pop_front()
+        {
+            self.swept(done.purpose);
+        }
+        Ok(())
+    }
+}
+
+/// Separates a broken engine, which stops the node, from a damaged record, which does not.
+fn fatal<V>(result: Result<V, Fault>) -> Result<Result<V, String>, EngineError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Fault::Engine(error)) => Err(error),
+        Err(Fault::Damaged(damage)) => Ok(Err(damage.to_string())),
+    }
+}

@@ -1,0 +1,291 @@
+//! Both sides of handing ranges over, applied to this node's records.
+
+use std::sync::Arc;
+
+use hashring::view::{Phase, Tally};
+use hashring::{NodeName, RangeSet};
+
+use super::sweep::{Purpose, Sweep};
+use super::{Core, Effect, Now, fatal};
+use crate::handover::message::{Ack, Frame, Message, Verdict};
+use crate::handover::source::{Forward, Source, Step};
+use crate::handover::target::{Count, Inbound, Judgement, Standing, judge};
+use crate::node::{Refused, Route};
+use crate::protocol::Side;
+use crate::store::engine::EngineError;
+use crate::store::record::{Record, StoreKey};
+use crate::version::Version;
+
+impl<T> Core<T> {
+    // ---- the old owner's side
+
+    pub(super) fn source(&mut self, to: &NodeName, session: u64) -> Option<&mut Source<T>> {
+        self.sources.get_mut(to).filter(|source| source.terms().session == session)
+    }
+
+    pub(super) fn take_answer(
+        &mut self,
+        to: &NodeName,
+        session: u64,
+        sequence: u64,
+        result: Result<Ack, String>,
+        now: Now,
+    ) -> Result<(), EngineError> {
+        let Some(source) = self.source(to, session) else { return Ok(()) };
+        let ranges = source.terms().ranges.clone();
+        let (forwards, count) = source.answered(sequence, result, now.steady);
+        self.finish(to, forwards, now)?;
+        if count {
+            self.effects.push(Effect::Count { peer: to.clone(), side: Side::Source, session, ranges });
+        }
+        Ok(())
+    }
+
+    /// Applies writes that the new owner has, or need not have any more, and lets what waited for them go on.
+    fn finish(&mut self, to: &NodeName, forwards: Vec<Forward<T>>, now: Now) -> Result<(), EngineError> {
+        for forward in forwards {
+            let key = forward.key.clone();
+            self.apply(forward)?;
+            let waiting = self.sources.get_mut(to).map(|source| source.unlock(&key)).unwrap_or_default();
+            for (write, reply) in waiting {
+                // Judged anew: the key's owner may have changed while it waited.
+                self.write(write, &Route::default(), reply, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a session because the view did: what was under way is applied here, if the keys are still ours.
+    pub(super) fn settle(&mut self, mut source: Source<T>, now: Now) -> Result<(), EngineError> {
+        for forward in source.void("the view ended this session".to_owned(), false) {
+            let key = forward.key.clone();
+            if self.fence.owns(key.position()) {
+                self.apply(forward)?;
+            } else {
+                // The new owner may or may not have it: nobody can say.
+                self.effects.push(Effect::Written(forward.reply, Err(Refused::Stopped)));
+            }
+            for (write, reply) in source.unlock(&key) {
+                self.write(write, &Route::default(), reply, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets every source do what is due.
+    pub(super) fn move_on(&mut self, now: Now) -> Result<(), EngineError> {
+        let names: Vec<NodeName> = self.sources.keys().cloned().collect();
+        for to in names {
+            let Some(source) = self.sources.get_mut(&to) else { continue };
+            let alone = source.judge(now.steady);
+            if !alone.is_empty() || source.is_void() {
+                self.finish(&to, alone, now)?;
+            }
+            let url = self.url_of(&to);
+            let Some(source) = self.sources.get_mut(&to) else { continue };
+            while let Some(step) = source.next(now.steady) {
+                let terms = source.terms();
+                self.effects.push(match step {
+                    Step::Send(message) => Effect::Send { to: to.clone(), url: url.clone(), message },
+                    Step::Read(after) => Effect::Read {
+                        to: to.clone(),
+                        session: terms.session,
+                        ranges: terms.ranges.clone(),
+                        after,
+                        limit: source.page_limit(),
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn url_of(&self, name: &NodeName) -> String {
+        let node = self.outlook.as_ref().and_then(|outlook| outlook.view.nodes.get(name));
+        node.map(|node| node.url.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn take_count(
+        &mut self,
+        peer: &NodeName,
+        side: Side,
+        session: u64,
+        tally: Result<Tally, String>,
+        now: Now,
+    ) -> Result<(), EngineError> {
+        match side {
+            Side::Source => {
+                let Some(source) = self.source(peer, session) else { return Ok(()) };
+                match tally {
+                    Ok(tally) => source.counted(tally),
+                    Err(reason) => {
+                        let alone = source.void(reason, true);
+                        self.finish(peer, alone, now)?;
+                    }
+                }
+            }
+            Side::Target => {
+                let inbound = self.targets.get_mut(peer).filter(|inbound| inbound.session == session);
+                if let Some(inbound) = inbound {
+                    inbound.count = tally.map_or(Count::None, Count::Done);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    // ---- the new owner's side
+
+    pub(super) fn take_message(&mut self, message: &Message, reply: T) -> Result<(), EngineError> {
+        let (standing, ranges) = self.session_of(message);
+        let inbound = self.targets.get(&message.from);
+        let mut verdict = match judge(inbound, message, standing) {
+            Judgement::Answer(verdict) => verdict,
+            Judgement::Begin => self.begin(message, ranges),
+            Judgement::Apply if self.disk_full && message.frames != [Frame::Seal] => {
+                Verdict::Busy("its disk is full".to_owned())
+            }
+            Judgement::Apply => self.apply_message(message, &ranges)?,
+        };
+        let tally = self.targets.get(&message.from).and_then(Inbound::tally);
+        if let Verdict::Busy(reason) | Verdict::Stale(reason) = &mut verdict {
+            tracing::debug!(from = %message.from, session = message.session, reason, "move message not applied");
+        }
+        self.effects.push(Effect::Ack(reply, Ack { verdict, tally }));
+        Ok(())
+    }
+
+    /// What this node's view says about the session of a message, and the ranges that it brings.
+    fn session_of(&self, message: &Message) -> (Standing, Arc<RangeSet>) {
+        let nothing = Arc::new(RangeSet::default());
+        let Some(outlook) = &self.outlook else { return (Standing::Future, nothing) };
+        if message.session > outlook.view.epoch {
+            return (Standing::Future, nothing);
+        }
+        let me = &self.identity.name;
+        let ranges = outlook.moves.iter().find(|(from, to, _)| *from == message.from && to == me);
+        let source = outlook.view.nodes.get(&message.from);
+        let open = outlook.view.open.as_ref().filter(|open| open.session == message.session);
+        match (open, ranges) {
+            (Some(open), Some((_, _, ranges)))
+                if self.is_member() && source.is_some_and(|node| node.id == Some(message.source_id)) =>
+            {
+                let switched = open.phase == Phase::Switched;
+                (if switched { Standing::Switched } else { Standing::Moving }, ranges.clone())
+            }
+            _ => (Standing::Past, nothing),
+        }
+    }
+
+    fn begin(&mut self, message: &Message, ranges: Arc<RangeSet>) -> Verdict {
+        let inbound = Inbound::begin(message);
+        self.remember(&inbound);
+        self.targets.insert(message.from.clone(), inbound);
+        let purpose = Purpose::Wipe { from: message.from.clone(), session: message.session };
+        self.sweeps
+            .retain(|sweep| !matches!(&sweep.purpose, Purpose::Wipe { from, .. } if *from == message.from));
+        self.sweeps.push_back(Sweep::new(purpose, ranges));
+        Verdict::Busy("wiping what is left of an earlier attempt".to_owned())
+    }
+
+    fn apply_message(&mut self, message: &Message, ranges: &Arc<RangeSet>) -> Result<Verdict, EngineError> {
+        let Some(mut inbound) = self.targets.get(&message.from).cloned() else {
+            return Ok(Verdict::Stale("this session was not opened".to_owned()));
+        };
+        for frame in &message.frames {
+            if let Err(damage) = fatal(self.apply_frame(frame, ranges, &mut inbound))? {
+                // What was staged of this message is newer-wins and harmless; its number does not count.
+                return Ok(Verdict::Stale(damage));
+            }
+        }
+        if message.frames.last() == Some(&Frame::Mark) {
+            inbound.count = Count::Running;
+            self.effects.push(Effect::Count {
+                peer: message.from.clone(),
+                side: Side::Target,
+                session: message.session,
+                ranges: ranges.clone(),
+            });
+        }
+        (inbound.sequence, inbound.source_boot) = (message.sequence, message.source_boot);
+        self.remember(&inbound);
+        let sealed = inbound.sealed;
+        self.targets.insert(message.from.clone(), inbound);
+        if sealed {
+            self.raise_fence();
+        }
+        Ok(Verdict::Applied)
+    }
+
+    fn apply_frame(
+        &mut self,
+        frame: &Frame,
+        ranges: &RangeSet,
+        inbound: &mut Inbound,
+    ) -> Result<(), super::Fault> {
+        match frame {
+            Frame::Put { key, record, .. } => self.import(key, record, ranges)?,
+            Frame::Delete { key, version } => self.import_delete(key, *version, ranges)?,
+            Frame::Page { entries } => {
+                for (key, record) in entries {
+                    self.import(key, record, ranges)?;
+                }
+                inbound.records += entries.len() as u64;
+                inbound.bytes += frame.size() as u64;
+            }
+            Frame::Seal => inbound.sealed = true,
+            Frame::Open | Frame::Mark | Frame::Probe => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in a record unless a newer one, or a newer delete, is here already.
+    fn import(
+        &mut self,
+        key: &StoreKey,
+        encoded: &bytes::Bytes,
+        ranges: &RangeSet,
+    ) -> Result<(), super::Fault> {
+        let record = Record::decode(key, encoded.clone())?;
+        if !ranges.contains(key.position()) || !self.is_newer(key, record.version)? {
+            return Ok(());
+        }
+        if self.staging.tombstone(key)?.is_some() {
+            self.staging.unbury(key.clone());
+        }
+        self.staging.put(key.clone(), record, encoded.clone())
+    }
+
+    fn import_delete(
+        &mut self,
+        key: &StoreKey,
+        version: Version,
+        ranges: &RangeSet,
+    ) -> Result<(), super::Fault> {
+        if !ranges.contains(key.position()) || !self.is_newer(key, version)? {
+            return Ok(());
+        }
+        self.staging.bury(key.clone(), version);
+        self.staging.remove(key.clone())
+    }
+
+    fn is_newer(&self, key: &StoreKey, version: Version) -> Result<bool, super::Fault> {
+        let here = self.staging.get(key)?.map(|record| record.version).max(self.staging.tombstone(key)?);
+        Ok(here.is_none_or(|here| here < version))
+    }
+
+    pub(super) fn swept(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Wipe { from, session } => {
+                let inbound = self.targets.get_mut(&from).filter(|inbound| inbound.session == session);
+                if let Some(inbound) = inbound {
+                    inbound.ready = true;
+                    let inbound = inbound.clone();
+                    self.remember(&inbound);
+                }
+            }
+            Purpose::Clean { change } => self.cleaned = Some(change),
+            Purpose::Erase | Purpose::Forget => {}
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What the next commit will change, readable before it is committed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::store::cache::ReadCache;
+use crate::store::engine::{Batch, Engine, EngineError, Space};
+use crate::store::record::{Damaged, Record, StoreKey};
+use crate::version::Version;
+
+const COUNTS: &[u8] = b"counts";
+
+/// How much is stored, kept in the same commit as what it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The engine is broken: the node must stop.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// One record is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+}
+
+/// The changes of one commit, over the engine and the read cache.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    engine: Arc<dyn Engine>,
+    cache: Arc<ReadCache>,
+    batch: Batch,
+    records: HashMap<StoreKey, Option<Record>>,
+    tombstones: HashMap<StoreKey, Option<Version>>,
+    counts: Counts,
+}
+
+impl Staging {
+    pub(crate) fn new(engine: Arc<dyn Engine>, cache: Arc<ReadCache>) -> Result<Self, EngineError> {
+        let stored = engine.get(Space::Meta, COUNTS)?;
+        let counts = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        Ok(Self {
+            engine,
+            cache,
+            batch: Batch::default(),
+            records: HashMap::new(),
+            tombstones: HashMap::new(),
+            counts,
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The record as it will be after the next commit.
+    pub(crate) fn get(&self, key: &StoreKey) -> Result<Option<Record>, Fault> {
+        if let Some(staged) = self.records.get(key) {
+            return Ok(staged.clone());
+        }
+        load(&self.engine, &self.cache, key)
+    }
+
+    pub(crate) fn put(&mut self, key: StoreKey, record: Record, encoded: Bytes) -> Result<(), Fault> {
+        self.uncount(&key)?;
+        self.counts.records += 1;
+        self.counts.bytes += record.size(&key);
+        self.batch.changes.push((Space::Records, key.0.clone(), Some(encoded)));
+        self.records.insert(key, Some(record));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, key: StoreKey) -> Result<(), Fault> {
+        self.uncount(&key)?;
+        self.batch.changes.push((Space::Records, key.0.clone(), None));
+        self.records.insert(key, None);
+        Ok(())
+    }
+
+    fn uncount(&mut self, key: &StoreKey) -> Result<(), Fault> {
+        // A damaged record may be replaced or deleted: that is the way out of the damage.
+        let present = match self.get(key) {
+            Err(Fault::Damaged(_)) => {
+                self.counts.records = self.counts.records.saturating_sub(1);
+                None
+            }
+            other => other?,
+        };
+        if let Some(record) = present {
+            self.counts.records = self.counts.records.saturating_sub(1);
+            self.counts.bytes = self.counts.bytes.saturating_sub(record.size(key));
+        }
+        Ok(())
+    }
+
+    /// The version of a forwarded delete that must not be undone by a page.
+    pub(crate) fn tombstone(&self, key: &StoreKey) -> Result<Option<Version>, Fault> {
+        if let Some(staged) = self.tombstones.get(key) {
+            return Ok(*staged);
+        }
+        let stored = self.engine.get(Space::Tombstones, &key.0)?;
+        Ok(stored.and_then(|bytes| Some(Version(u64::from_le_bytes(bytes.as_ref().try_into().ok()?)))))
+    }
+
+    pub(crate) fn bury(&mut self, key: StoreKey, version: Version) {
+        let bytes = Bytes::copy_from_slice(&version.0.to_le_bytes());
+        self.batch.changes.push((Space::Tombstones, key.0.clone(), Some(bytes)));
+        self.tombstones.insert(key, Some(version));
+    }
+
+    pub(crate) fn unbury(&mut self, key: StoreKey) {
+        self.batch.changes.push((Space::Tombstones, key.0.clone(), None));
+        self.tombstones.insert(key, None);
+    }
+
+    /// Writes one of the node's own notes, or removes it.
+    pub(crate) fn note(&mut self, name: String, value: Option<Vec<u8>>) {
+        self.batch.changes.push((Space::Meta, name.into_bytes().into(), value.map(Bytes::from)));
+    }
+
+    /// Puts everything on disk, then into the read cache.
+    pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
+        if self.batch.changes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        if let Ok(counts) = serde_json::to_vec(&self.counts) {
+            batch.changes.push((Space::Meta, Bytes::from_static(COUNTS), Some(counts.into())));
+        }
+        self.engine.commit(batch)?;
+        self.tombstones.clear();
+        for (key, record) in self.records.drain() {
+            self.cache.set(&key, record);
+        }
+        Ok(())
+    }
+}
+
+/// A record through the read cache.
+pub(crate) fn load(
+    engine: &Arc<dyn Engine>,
+    cache: &ReadCache,
+    key: &StoreKey,
+) -> Result<Option<Record>, Fault> {
+    cache.get_or_load(key, || match engine.get(Space::Records, &key.0)? {
+        Some(bytes) => Ok(Some(Record::decode(key, bytes)?)),
+        None => Ok(None),
+    })
+}

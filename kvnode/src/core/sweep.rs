@@ -1,0 +1,85 @@
+//! Deleting whole ranges in small bites, so that clients' writes are never held up by it.
+
+use std::sync::Arc;
+
+use hashring::{NodeName, RangeSet};
+
+use super::staging::{Fault, Staging};
+use crate::fence::Fence;
+use crate::store::engine::{Limit, Space};
+use crate::store::record::{Segment, StoreKey};
+
+/// Entries of one bite.
+const BITE: Limit = Limit { entries: 512, bytes: 4 << 20 };
+/// Empty intervals that one bite may look into.
+const BITE_SEGMENTS: usize = 256;
+
+/// Why ranges are deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The target makes itself ready for this session with this old owner.
+    Wipe { from: NodeName, session: u64 },
+    /// The old owner deletes what it sealed in this change.
+    Clean { change: u64 },
+    /// A removed node's folder is erased so that it may join again.
+    Erase,
+    /// The session is over: its tombstones are not needed any more.
+    Forget,
+}
+
+/// A deletion that is under way.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    pub(crate) purpose: Purpose,
+    ranges: Arc<RangeSet>,
+    space: Space,
+    segment: usize,
+    after: Option<StoreKey>,
+}
+
+impl Sweep {
+    pub(crate) fn new(purpose: Purpose, ranges: Arc<RangeSet>) -> Self {
+        let space = if purpose == Purpose::Forget { Space::Tombstones } else { Space::Records };
+        Self { purpose, ranges, space, segment: 0, after: None }
+    }
+
+    /// Stages one bite; whether nothing is left.
+    pub(crate) fn bite(&mut self, staging: &mut Staging, fence: &Fence) -> Result<bool, Fault> {
+        for _ in 0..BITE_SEGMENTS {
+            let Some(&(low, high)) = self.ranges.segments().get(self.segment) else {
+                if self.space == Space::Records {
+                    (self.space, self.segment) = (Space::Tombstones, 0);
+                    continue;
+                }
+                return Ok(true);
+            };
+            let segment = Segment::new(low, high);
+            let bounds = segment.bounds(self.after.as_ref().map(|key| &key.0[..]));
+            let entries = staging.engine().scan(self.space, bounds, BITE)?;
+            let Some((last, _)) = entries.last() else {
+                self.segment += 1;
+                self.after = None;
+                continue;
+            };
+            self.after = Some(StoreKey(last.clone()));
+            for (key, _) in entries {
+                self.delete(StoreKey(key), staging, fence)?;
+            }
+            return Ok(false);
+        }
+        Ok(false)
+    }
+
+    fn delete(&self, key: StoreKey, staging: &mut Staging, fence: &Fence) -> Result<(), Fault> {
+        if self.space == Space::Tombstones {
+            staging.unbury(key);
+            return Ok(());
+        }
+        if fence.owns(key.position()) {
+            // A node never deletes what it serves; only a mistake of ours could ask for it.
+            tracing::error!(purpose = ?self.purpose, position = %key.position(), "refused to delete an owned record");
+            return Ok(());
+        }
+        staging.remove(key)
+    }
+}

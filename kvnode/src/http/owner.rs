@@ -1,0 +1,214 @@
+//! Asks the node for a record or a write, and turns what it refuses into an answer.
+
+use bytes::Bytes;
+use hashring::query::{self, KeyError};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
+};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::Full;
+
+use super::body::{self, Limits, Taken};
+use super::budget::Budget;
+use super::{Answer, EPOCH, Front, Service};
+use crate::client::ClientError;
+use crate::conditions::{BadTags, Conditions};
+use crate::node::{Read, Refused, Route, Write, Written};
+use crate::problem::Problem;
+use crate::protocol::{EPOCH_HEADER, REPLAY_HEADER, TO_HEADER};
+
+/// On a request that a node passed on to the new owner of its key: it is not passed on again.
+const RELAYED_HEADER: &str = "keyway-relayed";
+
+/// What of a relayed request's header the new owner needs.
+const RELAYED_FIELDS: [HeaderName; 6] =
+    [CONTENT_TYPE, CONTENT_ENCODING, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+/// Values larger than this are counted while they are on their way to a client; smaller ones fit into what each
+/// connection may buffer anyway.
+const COUNTED: usize = 64 << 10;
+
+/// What became of a write.
+pub(super) enum Done {
+    /// This node did it.
+    Here(Written),
+    /// Another node did it, or refused it.
+    Elsewhere(Answer),
+}
+
+impl<S: Service> Front<S> {
+    /// The record of `key`, if there is one.
+    pub(super) async fn read(&self, parts: &Parts, key: &[u8]) -> Result<Read, Problem> {
+        self.service.read(key, &route(&parts.headers)).await.map_err(|refused| problem(&refused))
+    }
+
+    /// Does a write. `raw` is the body as it came, for the case that it must be passed on.
+    pub(super) async fn write(&self, parts: &Parts, raw: &Bytes, write: Write) -> Result<Done, Problem> {
+        match self.service.write(write, &route(&parts.headers)).await {
+            Ok(Written::PreconditionFailed) => Err(precondition_failed()),
+            Ok(written) => Ok(Done::Here(written)),
+            Err(Refused::NotOwner { epoch, owner_url: Some(url) })
+                if cannot_be_sent_again(&parts.headers) =>
+            {
+                self.relay(parts, raw, &url, epoch).await.map(Done::Elsewhere)
+            }
+            Err(refused) => Err(problem(&refused)),
+        }
+    }
+
+    /// Takes in a body of at most `size` bytes.
+    pub(super) async fn take<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        size: usize,
+        memory: &Budget,
+    ) -> Result<Taken, Problem>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let limits = Limits { size, memory, pause: self.settings.body_pause };
+        body::take(&parts.headers, body, limits).await
+    }
+
+    /// A value on its way to a client.
+    pub(super) fn give(&self, value: Bytes) -> Result<Full<Bytes>, Problem> {
+        if value.len() <= COUNTED {
+            return Ok(Full::new(value));
+        }
+        self.given.count(value).map(Full::new).ok_or_else(|| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many values are under way")
+                .detail("The memory for answers under way (`http.memory`) is used up; try again soon.")
+                .retry_after(1)
+        })
+    }
+
+    /// Passes a write, whose sender has not kept its body, on to the new owner and gives that node's answer.
+    async fn relay(&self, parts: &Parts, raw: &Bytes, url: &str, epoch: u64) -> Result<Answer, Problem> {
+        if parts.headers.contains_key(RELAYED_HEADER) {
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "moving", "The key is on the move")
+                .detail("Two nodes in a row did not own it. Nothing was changed; send the request again.")
+                .retry_after(1));
+        }
+        let mut request = Request::new(raw.clone());
+        *request.method_mut() = parts.method.clone();
+        let path = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from(path);
+        let headers = request.headers_mut();
+        for name in RELAYED_FIELDS {
+            for value in parts.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        headers.insert(EPOCH, HeaderValue::from(epoch));
+        headers.insert(RELAYED_HEADER, HeaderValue::from_static("1"));
+        headers.insert(REPLAY_HEADER, HeaderValue::from_static("no"));
+        let answer = self.client.send(url, request, self.settings.relay_deadline).await;
+        let (mut head, body) = answer.map_err(|error| relay_failed(&error))?.into_parts();
+        for name in [CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
+            head.headers.remove(name);
+        }
+        Ok(Answer::from_parts(head, Full::new(body)))
+    }
+}
+
+/// The decoded key of a request.
+pub(super) fn key(parts: &Parts) -> Result<std::borrow::Cow<'_, [u8]>, Problem> {
+    query::key(parts.uri.query()).map_err(|error| {
+        let slug = match error {
+            KeyError::Missing => "key-missing",
+            KeyError::Empty => "key-empty",
+            KeyError::Repeated => "key-repeated",
+            KeyError::BadEscape => "bad-escape",
+            KeyError::TooLong => "key-too-long",
+        };
+        Problem::new(StatusCode::BAD_REQUEST, slug, "The request names no usable key")
+            .detail(format!("{error}. Write `?key=` and the key, percent-encoded, once: /kv?key=my%20key."))
+    })
+}
+
+/// The conditions of a request.
+pub(super) fn conditions(parts: &Parts) -> Result<Conditions, Problem> {
+    Conditions::of(&parts.headers).map_err(|error: BadTags| {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-condition", "A condition cannot be read")
+            .detail(format!("{error}."))
+    })
+}
+
+/// 404 for a key that has no record.
+pub(super) fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-key", "There is no record with this key")
+}
+
+/// 412.
+pub(super) fn precondition_failed() -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "A condition does not hold").detail(
+        "The record is not as the request's If-... fields demand. Nothing was changed; read it again.",
+    )
+}
+
+/// The answer for what a node refuses.
+pub(super) fn problem(refused: &Refused) -> Problem {
+    let (status, slug, title) = match refused {
+        Refused::NotOwner { .. } => {
+            (StatusCode::MISDIRECTED_REQUEST, "not-owner", "Another node owns this key")
+        }
+        Refused::NotYet(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-yet", "The key cannot be served yet"),
+        Refused::Overloaded => {
+            (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are waiting")
+        }
+        Refused::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
+        Refused::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped", "The node is stopping"),
+        Refused::Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "damaged-record", "The record is damaged"),
+    };
+    let problem = Problem::new(status, slug, title);
+    match refused {
+        Refused::NotOwner { epoch, .. } => problem
+            .detail(format!("{refused}. Ask the proxy: it knows the owner."))
+            .member("epoch", *epoch)
+            .header(EPOCH, HeaderValue::from(*epoch)),
+        Refused::NotYet(_) | Refused::Overloaded => {
+            problem.detail(format!("{refused}. Nothing was changed; try again soon.")).retry_after(1)
+        }
+        Refused::Stopped => problem.detail(format!("{refused}.")).retry_after(1),
+        Refused::DiskFull => problem
+            .detail("Nothing was changed. Values can still be read and deleted records free space later."),
+        Refused::Damaged(_) => problem.detail(format!(
+            "{refused}. The node never answers with a value that it cannot vouch for; write it again."
+        )),
+    }
+}
+
+/// As its sender saw the cluster.
+fn route(headers: &HeaderMap) -> Route {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    Route {
+        epoch: text(EPOCH_HEADER).and_then(|epoch| epoch.parse().ok()),
+        to: text(TO_HEADER).map(str::to_owned),
+    }
+}
+
+fn cannot_be_sent_again(headers: &HeaderMap) -> bool {
+    headers.get(REPLAY_HEADER).is_some_and(|value| value == "no")
+}
+
+fn relay_failed(error: &ClientError) -> Problem {
+    match error {
+        ClientError::BadUrl(_) | ClientError::Unreachable { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "owner-down", "The owner of this key is down")
+                .detail(format!("{error}. Nothing was changed; try again soon."))
+                .retry_after(1)
+        }
+        ClientError::Lost { .. } => outcome_unknown(StatusCode::BAD_GATEWAY, error),
+        ClientError::TimedOut { .. } => outcome_unknown(StatusCode::GATEWAY_TIMEOUT, error),
+    }
+}
+
+fn outcome_unknown(status: StatusCode, error: &ClientError) -> Problem {
+    Problem::new(status, "outcome-unknown", "Whether the write was applied is unknown")
+        .detail(format!("{error}. Read the record to see whether it was."))
+}

@@ -1,0 +1,92 @@
+//! A node as the rest of the program sees it: reads, writes, and the inner messages.
+
+mod handle;
+
+use bytes::Bytes;
+
+pub use self::handle::{Node, NodeOptions, OpenError};
+use crate::conditions::Conditions;
+use crate::store::record::Record;
+use crate::version::Version;
+
+/// What a write does to its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Store this value.
+    Put {
+        /// The client's `Content-Type`, kept as it came.
+        content_type: Option<Bytes>,
+        /// The client's `Content-Encoding`, kept as it came.
+        content_encoding: Option<Bytes>,
+        /// The value.
+        value: Bytes,
+    },
+    /// Remove the record.
+    Delete,
+}
+
+/// A write whose whole value has been taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The decoded key.
+    pub key: Bytes,
+    /// What to do.
+    pub operation: Operation,
+    /// What the present record must be like.
+    pub conditions: Conditions,
+}
+
+/// What a write did. It is durable when this is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// There was no record before.
+    Created(Version),
+    /// There was one.
+    Replaced(Version),
+    /// The record is gone.
+    Deleted,
+    /// There was none to delete.
+    Absent,
+    /// A condition did not hold; nothing was changed.
+    PreconditionFailed,
+}
+
+/// Why a node did not do what was asked. Nothing was changed, unless the variant says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Another node owns the key: answered with 421 and the epoch.
+    #[error("another node owns this key since epoch {epoch}")]
+    NotOwner {
+        /// The epoch of this node's view.
+        epoch: u64,
+        /// Where the owner listens.
+        owner_url: Option<String>,
+    },
+    /// The node owns the key, or will, but may not serve it yet: 503 + Retry-After.
+    #[error("this node may not serve this key yet: {0}")]
+    NotYet(&'static str),
+    /// Too much is waiting: 503 + Retry-After.
+    #[error("too many requests are waiting")]
+    Overloaded,
+    /// No room: 507, reads go on.
+    #[error("the disk of this node is full")]
+    DiskFull,
+    /// The node is going down, or its disk failed; a write may or may not have been applied: 503.
+    #[error("the node is stopping; whether a write was applied is unknown")]
+    Stopped,
+    /// A record on disk is damaged: 500.
+    #[error("the record of this key is damaged: {0}")]
+    Damaged(String),
+}
+
+/// Whom a request was meant for, as its sender saw the cluster. Empty for a request from anyone else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The epoch of the sender's view: a node that is behind gets that view first.
+    pub epoch: Option<u64>,
+    /// `<cluster>/<node id>/<boot>`: a node that is someone else answers [`Refused::NotOwner`].
+    pub to: Option<String>,
+}
+
+/// A record that was read, or that there is none.
+pub type Read = Option<Record>;

@@ -1,0 +1,7 @@
+//! Where records are kept: the engine behind a narrow trait, the one writer, the read cache.
+
+pub mod cache;
+pub mod engine;
+pub mod folder;
+pub mod record;
+pub mod ranges;

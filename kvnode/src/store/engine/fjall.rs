@@ -1,0 +1,316 @@
+//! The engine of a node: fjall, a log-structured merge tree with a journal.
+//!
+//! What holds the promise of [`Engine::commit`], read in the source of fjall 3.1.13: committing a batch takes the
+//! lock of the journal, appends the batch to it, syncs the file (`fdatasync`), and only then puts the changes into
+//! the tables in memory. So what can be seen is on disk. A failed sync poisons the database: every later commit fails.
+//!
+//! A snapshot that is opened while a commit is under way can see half of it, and change: writing out a table moves the
+//! visible sequence number past that of the commit. So snapshots and scans are copies of one that every commit opens
+//! when it is done.
+
+use std::any::Any;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::fjall::config::{BlockSizePolicy, CompressionPolicy};
+use ::fjall::{
+    AbstractTree as _, CompressionType, Database, Error, Keyspace, KeyspaceCreateOptions,
+    KvSeparationOptions, OwnedWriteBatch, PersistMode, Readable as _, Snapshot,
+};
+use bytes::Bytes;
+
+use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, Source, Space, is_void};
+
+mod journal;
+
+/// Longest key that fjall's journal can describe.
+const MAX_KEY: usize = u16::MAX as usize;
+/// Longest value that fjall's journal can describe.
+const MAX_VALUE: usize = u32::MAX as usize;
+/// Files that are kept open. A process may usually have 1024, and connections need some.
+const OPEN_FILES: usize = 400;
+/// How long a commit waits for the background threads to make room before the engine counts as stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// fjall behind the trait. Dropping it waits for its background threads.
+pub struct FjallEngine {
+    database: Database,
+    keyspaces: Keyspaces,
+    /// The state after the last commit.
+    latest: Mutex<Snapshot>,
+    /// Held while committing.
+    writer: Mutex<Tables>,
+    folder: PathBuf,
+}
+
+/// Settings that shape the files. They are fixed when a folder is created; an existing one keeps its own.
+/// The defaults were chosen by `benches/engines.rs`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tuning {
+    /// A table in memory is written out when it exceeds this.
+    pub memtable_bytes: u64,
+    /// Values from this size on are stored apart from their keys, so that merging does not copy them.
+    pub separate_from: Option<u32>,
+    /// Compress blocks and large values with LZ4.
+    pub compress: bool,
+    /// Bytes that are read from disk for one key.
+    pub block_bytes: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            memtable_bytes: 64 << 20,
+            separate_from: Some(16 << 10),
+            compress: false,
+            block_bytes: 4 << 10,
+        }
+    }
+}
+
+/// The tables in memory that hold records, the active one last.
+///
+/// fjall frees a table that was written out while it holds a lock that every read and commit needs. For 64 MiB of
+/// small records that took 100 to 200 ms, every few seconds under load. With a second hold on the table, fjall's
+/// letting go of it costs nothing, and it is freed by a thread that nobody waits for.
+type Tables = Vec<Arc<dyn Any + Send + Sync>>;
+
+#[derive(Clone)]
+struct Keyspaces {
+    records: Keyspace,
+    tombstones: Keyspace,
+    meta: Keyspace,
+}
+
+impl FjallEngine {
+    /// Opens the database in `folder`, creating it where there is none.
+    ///
+    /// # Errors
+    /// [`EngineError`] in words for whoever starts a node.
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, EngineError> {
+        Self::open_tuned(folder, options, Tuning::default())
+    }
+
+    /// [`open`](Self::open) with other settings, for comparing them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_tuned(folder: &Path, options: &Options, tuning: Tuning) -> Result<Self, EngineError> {
+        journal::look_over(folder).map_err(|refusal| EngineError::new("open", refusal))?;
+        open(folder, options, tuning).map_err(|error| explain(folder, &error))
+    }
+
+    /// Waits until a commit does not have to wait inside the engine.
+    ///
+    /// fjall itself would wait there for its background threads, and would do so for ever where they have died
+    /// (its issue 257): nobody would learn why the node hangs. Here it ends with an error.
+    fn wait_for_room(&self) -> Result<(), EngineError> {
+        let crowded = |keyspace: &Keyspace| {
+            // One less than where fjall would begin to wait (4), and a little less than where it would begin to
+            // wait for merging (30).
+            keyspace.sealed_memtable_count() >= 3 || keyspace.tree.l0_run_count() >= 28
+        };
+        let mut since = None;
+        while Space::ALL.into_iter().any(|space| crowded(self.keyspaces.of(space))) {
+            // Says so when a background thread has failed.
+            self.database.persist(PersistMode::Buffer).map_err(failed("commit"))?;
+            if since.get_or_insert_with(Instant::now).elapsed() > STUCK {
+                let seconds = STUCK.as_secs();
+                return Err(EngineError::new("commit", format!("nothing was written out for {seconds} s")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Takes hold of a new active table, and frees those that only this still holds.
+    fn free_tables(&self, tables: &mut Tables) {
+        let active: Arc<dyn Any + Send + Sync> = self.keyspaces.records.tree.active_memtable();
+        if tables.last().is_none_or(|last| !Arc::ptr_eq(last, &active)) {
+            tables.push(active);
+        }
+        let unused: Tables = tables.extract_if(.., |table| Arc::strong_count(table) == 1).collect();
+        if !unused.is_empty() {
+            // Without a thread to be had, they are freed here.
+            let _ = std::thread::Builder::new().name("free-tables".into()).spawn(move || drop(unused));
+        }
+    }
+
+    fn latest(&self) -> Snapshot {
+        lock(&self.latest).clone()
+    }
+}
+
+/// A panic of another thread while it held one of our locks leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for FjallEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FjallEngine").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Engine for FjallEngine {
+    fn commit(&self, mut batch: Batch) -> Result<(), EngineError> {
+        // fjall gives all of a batch one sequence number. A second change of a key takes the first one's place, and in
+        // between a reader could see either, or what was before both.
+        batch.keep_last_changes();
+        let mut out = OwnedWriteBatch::with_capacity(self.database.clone(), batch.changes.len())
+            .durability(Some(PersistMode::SyncData));
+        for (space, key, value) in batch.changes {
+            if key.len() > MAX_KEY || value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
+                return Err(EngineError::new("commit", "a key or value is longer than the engine can store"));
+            }
+            let keyspace = self.keyspaces.of(space);
+            match value {
+                Some(value) => out.insert(keyspace, key, value),
+                None => out.remove(keyspace, key),
+            }
+        }
+        let mut tables = lock(&self.writer);
+        self.wait_for_room()?;
+        out.commit().map_err(failed("commit"))?;
+        // The new one is open before the old one is closed: what the latest shows is never cleaned up.
+        let now = self.database.snapshot();
+        *lock(&self.latest) = now;
+        self.free_tables(&mut tables);
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Box<dyn Source> {
+        Box::new(View { snapshot: self.latest(), keyspaces: self.keyspaces.clone() })
+    }
+}
+
+impl Source for FjallEngine {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        let value = self.keyspaces.of(space).get(key).map_err(failed("read"))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn scan(&self, space: Space, bounds: Bounds<'_>, limit: Limit) -> Result<Entries, EngineError> {
+        scan(&self.latest(), self.keyspaces.of(space), bounds, limit)
+    }
+}
+
+/// A snapshot and the spaces to read it through.
+struct View {
+    snapshot: Snapshot,
+    keyspaces: Keyspaces,
+}
+
+impl Source for View {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        let value = self.snapshot.get(self.keyspaces.of(space), key).map_err(failed("read"))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn scan(&self, space: Space, bounds: Bounds<'_>, limit: Limit) -> Result<Entries, EngineError> {
+        scan(&self.snapshot, self.keyspaces.of(space), bounds, limit)
+    }
+}
+
+impl Keyspaces {
+    fn of(&self, space: Space) -> &Keyspace {
+        match space {
+            Space::Records => &self.records,
+            Space::Tombstones => &self.tombstones,
+            Space::Meta => &self.meta,
+        }
+    }
+}
+
+fn scan(
+    at: &Snapshot,
+    keyspace: &Keyspace,
+    bounds: Bounds<'_>,
+    limit: Limit,
+) -> Result<Entries, EngineError> {
+    let mut page = Page::new(limit);
+    if !is_void(bounds) {
+        let mut entries = at.range::<&[u8], _>(keyspace, bounds);
+        while page.has_room()
+            && let Some(entry) = entries.next()
+        {
+            let (key, value) = entry.into_inner().map_err(failed("scan"))?;
+            if !page.push(key.into(), value.into()) {
+                break;
+            }
+        }
+    }
+    Ok(page.entries)
+}
+
+fn open(folder: &Path, options: &Options, tuning: Tuning) -> Result<FjallEngine, Error> {
+    // One alone would leave tables in memory waiting while it merges files.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+    let database = Database::builder(folder)
+        .cache_size(options.cache_bytes)
+        .worker_threads(threads)
+        .max_cached_files(Some(OPEN_FILES))
+        // By default large values are compressed on their way into the journal, which delays every commit.
+        .journal_compression(CompressionType::None)
+        .open()?;
+    let compression = if tuning.compress { CompressionType::Lz4 } else { CompressionType::None };
+    let keyspace = |space: Space| {
+        database.keyspace(space.name(), || {
+            let create = KeyspaceCreateOptions::default()
+                .max_memtable_size(tuning.memtable_bytes)
+                .data_block_size_policy(BlockSizePolicy::all(tuning.block_bytes))
+                .data_block_compression_policy(CompressionPolicy::all(compression));
+            let separate = tuning.separate_from.filter(|_| space == Space::Records);
+            create.with_kv_separation(separate.map(|from| {
+                KvSeparationOptions::default().separation_threshold(from).compression(compression)
+            }))
+        })
+    };
+    let keyspaces = Keyspaces {
+        records: keyspace(Space::Records)?,
+        tombstones: keyspace(Space::Tombstones)?,
+        meta: keyspace(Space::Meta)?,
+    };
+    let latest = Mutex::new(database.snapshot());
+    Ok(FjallEngine { database, keyspaces, latest, writer: Mutex::default(), folder: folder.to_owned() })
+}
+
+fn failed(what: &'static str) -> impl Fn(Error) -> EngineError {
+    move |error| EngineError::new(what, error)
+}
+
+/// Says what a failure to open means, and what can be done.
+fn explain(folder: &Path, error: &Error) -> EngineError {
+    let folder = folder.display();
+    let words = match error {
+        Error::Locked => format!("{folder} is in use by another process: stop that one first"),
+        Error::InvalidVersion(_) => {
+            format!("{folder} was written by an unknown version of the engine ({error:?})")
+        }
+        Error::Io(io) => format!("{folder} cannot be used: {io}"),
+        other => format!("{folder} is damaged ({other:?}): restore it from a copy"),
+    };
+    EngineError::new("open", words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_that_were_written_out_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let tuning = Tuning { memtable_bytes: 64 << 10, ..Tuning::default() };
+        let engine = FjallEngine::open_tuned(folder.path(), &Options::default(), tuning).unwrap();
+        let mut most = 0;
+        for number in 0..1000_u32 {
+            let mut batch = Batch::default();
+            batch.put(Space::Records, number.to_be_bytes().to_vec(), vec![0; 4 << 10]);
+            engine.commit(batch).unwrap();
+            most = most.max(engine.writer.lock().unwrap().len());
+        }
+        assert!((2..12).contains(&most), "{most} tables of 64 KiB were kept while 4 MiB were written");
+    }
+}

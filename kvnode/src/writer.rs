@@ -1,0 +1,225 @@
+//! The one writer: a thread that runs the [core](crate::core), one batch and one sync at a time.
+//!
+//! It never waits for the network: what is to be sent, read or counted is handed to the [courier](crate::courier).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::core::{Command, Core, Effect, Now, Outlook};
+use crate::courier::Courier;
+use crate::fence::FenceCell;
+use crate::handover::message::Ack;
+use crate::node::{Operation, Refused, Write, Written};
+use crate::protocol::Status;
+use crate::store::engine::EngineError;
+
+/// Commands of one batch, so that the first of them is not kept waiting for too many others.
+const BATCH_COMMANDS: usize = 4096;
+/// Bytes of values of one batch.
+const BATCH_BYTES: usize = 32 << 20;
+/// Clients' writes that may wait; beyond it the answer is 503 at once.
+const QUEUE: usize = 16_384;
+/// How often the free space of the disk is looked at.
+const DISK_CHECK: Duration = Duration::from_millis(250);
+
+/// What waits for an answer of the core.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Client(oneshot::Sender<Result<Written, Refused>>),
+    Coordinator(oneshot::Sender<Status>),
+    OldOwner(oneshot::Sender<Ack>),
+}
+
+/// What the writer shows to everyone else.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) fence: FenceCell,
+    pub(crate) outlook: Mutex<Option<Arc<Outlook>>>,
+    /// Why the writer ended, once it has.
+    pub(crate) ended: watch::Sender<Option<String>>,
+    queued: AtomicUsize,
+}
+
+/// A command, or `None` to end: the courier holds an entrance too, so the queue never closes by itself.
+type Job = Option<Command<Waiter>>;
+
+/// The entrance to the writer's queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    sender: Sender<Job>,
+    shared: Arc<Shared>,
+}
+
+/// Looks at the free bytes of the disk, if that can be known.
+pub(crate) type FreeBytes = Box<dyn Fn() -> Option<u64> + Send>;
+
+impl Shared {
+    pub(crate) fn new(fence: FenceCell) -> Self {
+        Self {
+            fence,
+            outlook: Mutex::new(None),
+            ended: watch::Sender::new(None),
+            queued: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn outlook(&self) -> Option<Arc<Outlook>> {
+        self.outlook.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(shared: Arc<Shared>) -> (Self, Receiver<Job>) {
+        let (sender, receiver) = channel();
+        (Self { sender, shared }, receiver)
+    }
+
+    /// Queues a command of the node itself, or of another node: their number is bounded by their senders.
+    pub(crate) fn push(&self, command: Command<Waiter>) {
+        // The writer is gone only when the node is stopping; whoever waits sees its channel close.
+        let _ = self.sender.send(Some(command));
+    }
+
+    /// Lets the writer end after what is queued.
+    pub(crate) fn stop(&self) {
+        let _ = self.sender.send(None);
+    }
+
+    /// Queues a client's write, unless too many wait already.
+    pub(crate) fn push_write(&self, command: Command<Waiter>) -> Result<(), Refused> {
+        if self.shared.queued.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refused::Overloaded);
+        }
+        self.push(command);
+        Ok(())
+    }
+}
+
+/// The writer's thread: runs until it is told to stop or the engine fails.
+pub(crate) struct Writer {
+    pub(crate) core: Core<Waiter>,
+    pub(crate) commands: Receiver<Job>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) courier: Courier,
+    pub(crate) free_bytes: FreeBytes,
+    /// Below so many free bytes new values are refused.
+    pub(crate) reserve: u64,
+}
+
+impl Writer {
+    /// Runs to the end; says in [`Shared::ended`] how it ended.
+    pub(crate) fn run(mut self) {
+        let end = match self.work() {
+            Ok(()) => "the node was stopped".to_owned(),
+            Err(error) => {
+                // What is on disk is unknown now, and a second sync would not tell: nothing may be answered.
+                tracing::error!(%error, "the storage engine failed: this node stops");
+                error.to_string()
+            }
+        };
+        self.shared.ended.send_replace(Some(end));
+    }
+
+    fn work(&mut self) -> Result<(), EngineError> {
+        let start = Instant::now();
+        let mut disk_checked: Option<Instant> = None;
+        let mut batch = Vec::new();
+        loop {
+            if disk_checked.is_none_or(|at| at.elapsed() >= DISK_CHECK) {
+                disk_checked = Some(Instant::now());
+                self.core.set_disk_full((self.free_bytes)().is_some_and(|free| free < self.reserve));
+            }
+            for command in batch.drain(..) {
+                self.core.handle(command, now(start))?;
+            }
+            let effects = self.core.commit(now(start))?;
+            self.perform(effects);
+            if !self.gather(&mut batch, start) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for the next command, or for the time that the core asked for, and takes all that is waiting; whether
+    /// to go on.
+    fn gather(&self, batch: &mut Vec<Command<Waiter>>, start: Instant) -> bool {
+        let first = match self.core.wake_at() {
+            None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => self.commands.recv_timeout(at.saturating_sub(start.elapsed())),
+        };
+        let mut next = match first {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        };
+        let mut bytes = 0;
+        loop {
+            let Some(command) = next else { return false };
+            self.take(command, batch, &mut bytes);
+            if batch.len() >= BATCH_COMMANDS || bytes >= BATCH_BYTES {
+                return true;
+            }
+            next = match self.commands.try_recv() {
+                Ok(job) => job,
+                Err(_) => return true,
+            };
+        }
+    }
+
+    fn take(&self, command: Command<Waiter>, batch: &mut Vec<Command<Waiter>>, bytes: &mut usize) {
+        if let Command::Write(write, ..) = &command {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            *bytes += size(write);
+        }
+        batch.push(command);
+    }
+
+    fn perform(&self, effects: Vec<Effect<Waiter>>) {
+        for effect in effects {
+            match effect {
+                Effect::Fence(fence) => {
+                    *self.shared.outlook.lock().unwrap_or_else(PoisonError::into_inner) =
+                        self.core.outlook().cloned();
+                    self.shared.fence.publish(fence);
+                }
+                Effect::Written(Waiter::Client(client), answer) => {
+                    let _ = client.send(answer);
+                }
+                Effect::Status(Waiter::Coordinator(coordinator), status) => {
+                    let _ = coordinator.send(*status);
+                }
+                Effect::Ack(Waiter::OldOwner(old_owner), ack) => {
+                    let _ = old_owner.send(ack);
+                }
+                Effect::Written(..) | Effect::Status(..) | Effect::Ack(..) => {
+                    tracing::error!("an answer has no one to go to");
+                }
+                Effect::Send { to, url, message } => self.courier.send(to, url, message),
+                Effect::Read { to, session, ranges, after, limit } => {
+                    self.courier.read(to, session, ranges, (after, limit));
+                }
+                Effect::Count { peer, side, session, ranges } => {
+                    self.courier.count(peer, side, session, ranges);
+                }
+            }
+        }
+    }
+}
+
+fn size(write: &Write) -> usize {
+    write.key.len()
+        + match &write.operation {
+            Operation::Put { value, .. } => value.len(),
+            Operation::Delete => 0,
+        }
+}
+
+fn now(start: Instant) -> Now {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Now { steady: start.elapsed(), wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
+}
