@@ -1,0 +1,60 @@
+//! `POST /admin/join`: a node that was started with `--join` introduces itself with the cluster's secret.
+
+use hashring::{Id, NodeName};
+use http::{HeaderName, StatusCode};
+use kvnode::problem::Problem;
+use kvnode::protocol::SECRET_HEADER;
+
+use crate::admin::answer::{self, Answer, Fault};
+use crate::admin::documents::Joining;
+use crate::admin::fields::Fields;
+use crate::admin::query::Query;
+use crate::admin::{Call, Parts};
+use crate::config::address::node_url;
+use crate::control::{Control, Hello, Joined};
+
+const SECRET: HeaderName = HeaderName::from_static(SECRET_HEADER);
+
+/// `POST /admin/join`.
+pub(super) async fn take<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    let mut shown = call.headers.get_all(SECRET).iter();
+    let known = shown.next().is_some_and(|secret| parts.secret.is(secret.as_bytes()));
+    if !known || shown.next().is_some() {
+        return Err(stranger());
+    }
+    Query::of(&call.uri, &[])?;
+    let hello = hello(call)?;
+    let joining = match parts.control.join(hello).await? {
+        Joined::Member => return answer::json(StatusCode::OK, &Joining { member: true, change: None }),
+        Joined::Queued(id) => Joining { member: false, change: Some(id) },
+    };
+    let answer = answer::json(StatusCode::ACCEPTED, &joining)?;
+    Ok(joining.change.map_or(answer.clone(), |id| answer::at_change(answer, id)))
+}
+
+fn hello(call: &Call) -> Result<Hello, Fault> {
+    let mut fields = Fields::of(&call.headers, &call.body)?;
+    for name in ["name", "url", "id"] {
+        if !fields.has(name) {
+            fields.wrong(name, "this is missing");
+        }
+    }
+    let name = fields.parsed("name", str::parse::<NodeName>);
+    let url = fields.parsed("url", node_url);
+    let id = fields.parsed("id", str::parse::<Id>);
+    fields.finish()?;
+    match (name, url, id) {
+        (Some(name), Some(url), Some(id)) => Ok(Hello { name, url, id }),
+        _ => Err(super::super::broken(&"a field was neither read nor refused")),
+    }
+}
+
+fn stranger() -> Fault {
+    Problem::new(StatusCode::FORBIDDEN, "secret-needed", "The cluster's secret is needed")
+        .detail(
+            "A joining node needs the secret of this cluster: start it with KEYWAY_CLUSTER_SECRET (or \
+             KEYWAY_CLUSTER_SECRET_FILE) set to what the proxy has, which without such a variable is in the file \
+             `secret` of its data folder.",
+        )
+        .into()
+}

@@ -1,0 +1,128 @@
+//! Asks every member how it is, and brings it the view.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use hashring::{NodeName, View};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use kvnode::client::Client;
+use kvnode::protocol::{BEAT_PATH, Beat, SECRET_HEADER, Status};
+use tokio::time::timeout;
+
+use super::decider::{Board, Errands, Local};
+
+/// Between two questions while nothing is going on.
+const CALM: Duration = Duration::from_millis(250);
+/// Between two questions while a change is open, or a node is behind.
+const BUSY: Duration = Duration::from_millis(25);
+/// A node that takes longer counts as silent.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Who asks, and what it needs for that.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub(super) client: Client,
+    pub(super) headers: HeaderMap,
+    pub(super) board: Arc<Board>,
+    pub(super) errands: Errands,
+    pub(super) local: Option<Local>,
+}
+
+/// The headers of every inner request.
+pub(super) fn inner_headers(secret: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(secret) = HeaderValue::from_str(secret) {
+        headers.insert(SECRET_HEADER, secret);
+    }
+    headers
+}
+
+impl Asker {
+    /// Keeps one task for each member, for ever.
+    pub(super) async fn ask_all(self) {
+        let mut views = self.board.view.subscribe();
+        let mut asked = BTreeSet::new();
+        loop {
+            let view = views.borrow_and_update().clone();
+            asked.retain(|name| view.nodes.contains_key(name));
+            for name in view.nodes.keys() {
+                if asked.insert(name.clone()) {
+                    tokio::spawn(self.clone().ask_one(name.clone()));
+                }
+            }
+            if views.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks one member until it is none any more.
+    async fn ask_one(self, name: NodeName) {
+        let mut views = self.board.view.subscribe();
+        let mut last: Option<Status> = None;
+        loop {
+            let view = views.borrow_and_update().clone();
+            let Some(node) = view.nodes.get(&name) else { return };
+            let url = self.url(&name).unwrap_or_else(|| node.url.clone());
+            let behind = last.as_ref().is_some_and(|status| status.epoch < view.epoch);
+            let beat = beat(&view, &name, last.as_ref(), behind);
+            let heard = self.ask(&url, &beat).await;
+            let caught_up = heard.as_ref().is_ok_and(|status| status.epoch >= view.epoch);
+            last = heard.as_ref().ok().cloned();
+            self.errands.hear(name.clone(), heard);
+            let pause =
+                if view.open.is_some() || view.cleaning.is_some() || !caught_up { BUSY } else { CALM };
+            // A new decision is brought at once.
+            let _ = timeout(pause, views.changed()).await;
+        }
+    }
+
+    /// Where an own node really listens.
+    fn url(&self, name: &NodeName) -> Option<String> {
+        Some(self.local.as_ref()?.supervisor.statuses().get(name)?.url())
+    }
+
+    /// Asks whoever listens at `url`.
+    pub(super) async fn ask(&self, url: &str, beat: &Beat) -> Result<Status, String> {
+        let body = serde_json::to_vec(beat).map_err(|error| error.to_string())?;
+        let headers = self.headers.clone();
+        let answer = self.client.post(url, BEAT_PATH, headers, body.into(), DEADLINE).await;
+        match answer.map_err(|error| error.to_string())? {
+            (StatusCode::OK, body) => serde_json::from_slice(&body)
+                .map_err(|error| format!("{url} does not answer like a kvnode: {error}")),
+            (StatusCode::FORBIDDEN, _) => Err(format!(
+                "the node at {url} does not take this cluster's secret: start it with the same KEYWAY_CLUSTER_SECRET"
+            )),
+            (status, _) => Err(format!("{url} does not answer like a kvnode: {status}")),
+        }
+    }
+
+    /// The view that the board shows.
+    pub(super) fn view(&self) -> Arc<View> {
+        self.board.view.borrow().clone()
+    }
+
+    /// Where a member is reached, and since when it is silent.
+    pub(super) fn is_up(&self, name: &NodeName) -> bool {
+        let heard = self.board.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.0.is_up(&self.view(), name, self.board.now().steady)
+    }
+}
+
+fn beat(view: &View, name: &NodeName, last: Option<&Status>, behind: bool) -> Beat {
+    let expect = view.nodes.get(name).and_then(|node| node.id);
+    // A view that does not name the folder yet would be refused.
+    let brings = behind && expect.is_some();
+    let erase = view.open.as_ref().filter(|open| open.change.node == *name).is_some_and(|open| {
+        let wanted = open.change.newcomer.as_ref().is_some_and(|newcomer| newcomer.erase);
+        wanted && view.nodes.get(name).is_some_and(|node| node.boot.is_none())
+    });
+    let holds = last.is_some_and(|status| status.records > 0);
+    Beat {
+        cluster: view.cluster,
+        view: (brings && !(erase && holds)).then(|| view.clone()),
+        expect,
+        erase: erase && holds,
+    }
+}

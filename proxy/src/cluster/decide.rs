@@ -1,0 +1,423 @@
+//! The coordinator's decisions: from the view and what was heard, the next view.
+//!
+//! Pure. A decision is made only here; it stands once the shell has swapped it into the store, and nobody is
+//! told before. Each function looks for one kind of decision; the first that finds one wins, so that the order
+//! below is the order of importance.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hashring::view::REMEMBERED_CHANGES;
+use hashring::view::{
+    Change, Cleaning, FinishedChange, Kind, Node, OpenChange, Outcome, Phase, Receipt, Removed,
+};
+use hashring::{NodeName, Plan, View};
+use kvnode::protocol::{MoveState, Side, Status};
+
+use super::sight::{GONE, Now, Sight};
+
+/// A new node must say hello within this time after its change began.
+pub const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// A session that failed is followed by the next one no sooner than this.
+const SESSION_PAUSE: Duration = Duration::from_millis(500);
+
+/// Two sessions that end in different counts stop the change: a person must look.
+const MISMATCHES: u32 = 2;
+
+/// The coordinator must not decide anything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{node} has acted on epoch {theirs}{history}, but the view file here is at epoch {ours}: an old copy of the \
+     file was restored. Nothing is decided until the newest view.json is put back; see docs/moving.md, \"An old view\""
+)]
+pub struct Halt {
+    /// Who knows better.
+    pub node: NodeName,
+    /// Its epoch.
+    pub theirs: u64,
+    /// Our epoch.
+    pub ours: u64,
+    /// Empty, or that the history differs.
+    pub history: &'static str,
+}
+
+/// The next view, if anything is to be decided. `plan` is the open change's plan, computed once per change.
+///
+/// # Errors
+/// [`Halt`] where a node knows a later view than the coordinator.
+pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<Option<View>, Halt> {
+    let since = sight.stage_since(view, now.steady);
+    check_not_restored(view, sight)?;
+    if !everyone_had_a_chance(view, sight, now.steady) {
+        return Ok(None);
+    }
+    if let Some(next) = admit(view, plan, sight) {
+        return Ok(Some(next));
+    }
+    Ok(match &view.open {
+        None if view.cleaning.is_some() => clean(view, sight),
+        None => begin(view, now),
+        Some(open) => match open.phase {
+            Phase::Arriving => arrive(view, open, sight, since, now),
+            Phase::Moving => go_on(view, open, plan, sight, since, now),
+            Phase::Switched => finish(view, open, plan, sight, now),
+        },
+    })
+}
+
+fn check_not_restored(view: &View, sight: &Sight) -> Result<(), Halt> {
+    for name in view.nodes.keys() {
+        let Some(status) = sight.node(name).and_then(|seen| seen.status.as_ref()) else { continue };
+        if status.cluster != Some(view.cluster) || status.name != *name {
+            continue;
+        }
+        let other_history = status.history.is_some_and(|history| history != view.history);
+        if status.epoch > view.epoch || other_history {
+            return Err(Halt {
+                node: name.clone(),
+                theirs: status.epoch,
+                ours: view.epoch,
+                history: if other_history { " of another history" } else { "" },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Before its first decision the coordinator hears every member, or finds it silent for a second: a member that
+/// knows a later view must have had its chance to say so.
+fn everyone_had_a_chance(view: &View, sight: &Sight, now: Duration) -> bool {
+    view.nodes.keys().all(|name| {
+        sight.node(name).is_some_and(|seen| {
+            seen.heard.is_some() || seen.silent_since.is_some_and(|since| since + GONE <= now)
+        })
+    })
+}
+
+/// Why a process that says hello under a member's name may not be admitted, in words; `None` where it may.
+#[must_use]
+pub fn refusal(view: &View, name: &NodeName, node: &Node, status: &Status) -> Option<String> {
+    let at = &node.url;
+    if status.name != *name {
+        return Some(format!("the node at {at} calls itself {}, not {name}", status.name));
+    }
+    if let Some(cluster) = status.cluster.filter(|cluster| *cluster != view.cluster) {
+        return Some(format!("the node at {at} belongs to another cluster ({cluster})"));
+    }
+    if node.id.is_some_and(|id| id != status.id) {
+        return Some(format!(
+            "{name} came back with another data folder: restore the folder with id {}, or remove the node by force \
+             (its keys are lost then)",
+            node.id.unwrap_or_default()
+        ));
+    }
+    if node.id.is_none() && (status.cluster.is_some() || status.records > 0) {
+        return Some(format!("the node at {at} is not empty: it holds {} records", status.records));
+    }
+    if node.boot.is_some_and(|boot| !status.known_boots.contains(&boot)) {
+        return Some(format!(
+            "the data folder of {name} was rolled back to an earlier state: put the newest copy back, or remove the \
+             node by force (writes since that copy are lost then)"
+        ));
+    }
+    None
+}
+
+/// Records the boots of members that said hello, before they may serve.
+fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
+    let mut next: Option<View> = None;
+    for (name, node) in &view.nodes {
+        let Some(status) = sight.node(name).and_then(|seen| seen.status.as_ref()) else { continue };
+        if node.boot == Some(status.boot) || refusal(view, name, node, status).is_some() {
+            continue;
+        }
+        let next = next.get_or_insert_with(|| view.successor());
+        let epoch = next.epoch;
+        if let Some(node) = next.nodes.get_mut(name) {
+            (node.id, node.boot, node.grant) = (Some(status.id), Some(status.boot), epoch);
+        }
+        // What the old process promised as an old owner is gone with it.
+        let was_source = plan.moves.iter().any(|one| one.from == *name);
+        if let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Moving && was_source) {
+            open.session = epoch;
+        }
+    }
+    next
+}
+
+/// Opens the first change that waits.
+fn begin(view: &View, now: Now) -> Option<View> {
+    let mut next = view.successor();
+    let change = next.queue.pop_front()?;
+    let epoch = next.epoch;
+    let before = view.nodes.get(&change.node).map(|node| node.weight);
+    let (before, phase) = match (change.kind, before, &change.newcomer) {
+        (Kind::AddServer, None, Some(newcomer)) => {
+            let node = Node {
+                id: newcomer.id,
+                boot: None,
+                grant: 0,
+                url: newcomer.url.clone(),
+                weight: 0,
+                own: newcomer.own,
+            };
+            next.nodes.insert(change.node.clone(), node);
+            next.removed.retain(|removed| removed.name != change.node && removed.id != newcomer.id);
+            (0, Phase::Arriving)
+        }
+        (Kind::AddServer, Some(_), _) => {
+            return Some(fail(next, change, "a node of this name exists already", now));
+        }
+        (Kind::AddServer, None, None) => {
+            return Some(fail(next, change, "the change names no new node", now));
+        }
+        (_, None, _) => return Some(fail(next, change, "there is no such node any more", now)),
+        (_, Some(before), _) => (before, Phase::Moving),
+    };
+    let others_serve = view.nodes.iter().any(|(name, node)| *name != change.node && node.weight > 0);
+    if change.weight == 0 && !others_serve {
+        return Some(fail(next, change, "no other node would be left to hold the keys", now));
+    }
+    next.open = Some(OpenChange {
+        change,
+        before,
+        started_ms: now.wall_ms,
+        phase,
+        session: epoch,
+        mismatches: 0,
+        stopped: None,
+        receipts: Vec::new(),
+    });
+    Some(next)
+}
+
+fn fail(mut next: View, change: Change, reason: &str, now: Now) -> View {
+    let ended = FinishedChange {
+        change,
+        outcome: Outcome::Failed,
+        reason: Some(reason.to_owned()),
+        started_ms: now.wall_ms,
+        finished_ms: now.wall_ms,
+        receipts: Vec::new(),
+    };
+    remember(&mut next, ended);
+    next
+}
+
+/// The new node has said hello, or has had its time.
+fn arrive(view: &View, open: &OpenChange, sight: &Sight, since: Duration, now: Now) -> Option<View> {
+    let name = &open.change.node;
+    let node = view.nodes.get(name)?;
+    if sight.member(view, name).is_some_and(|status| status.serving && status.cluster == Some(view.cluster)) {
+        let mut next = view.successor();
+        let epoch = next.epoch;
+        if let Some(open) = next.open.as_mut() {
+            (open.phase, open.session) = (Phase::Moving, epoch);
+        }
+        return Some(next);
+    }
+    if since + ARRIVAL > now.steady {
+        return None;
+    }
+    let seen = sight.node(name);
+    let refused = seen
+        .and_then(|seen| seen.status.as_ref())
+        .and_then(|status| refusal(view, name, node, status).or_else(|| status.refusal.clone()));
+    let silent = seen.and_then(|seen| seen.error.clone());
+    let reason = refused.or(silent).unwrap_or_else(|| "it did not say hello".to_owned());
+    Some(drop_open(view, Outcome::Failed, Some(format!("{name} did not join within 10 s: {reason}")), now))
+}
+
+/// The copy goes on, begins anew, or is done and the new ring may serve.
+fn go_on(
+    view: &View,
+    open: &OpenChange,
+    plan: &Plan,
+    sight: &Sight,
+    since: Duration,
+    now: Now,
+) -> Option<View> {
+    if open.change.force && open.change.weight == 0 {
+        return Some(switch(view, open, plan, sight));
+    }
+    let session = open.session;
+    let sources = || plan.moves.iter().map(|one| sight.source(view, session, &one.from, &one.to));
+    let caught_up = |state: Option<&MoveState>| matches!(state, Some(MoveState::CaughtUp { .. }));
+    let up = |name: &NodeName| sight.is_up(view, name, now.steady);
+    let everyone_up = plan.moves.iter().all(|one| up(&one.from) && up(&one.to));
+
+    let voids = sources().filter_map(|state| match state {
+        Some(MoveState::Void { reason, mismatch }) => Some((reason, *mismatch)),
+        _ => None,
+    });
+    let void = voids.max_by_key(|(_, mismatch)| *mismatch);
+    if let Some((reason, mismatch)) = void {
+        let stopping = mismatch && open.stopped.is_none() && open.mismatches + 1 >= MISMATCHES;
+        let held = open.stopped.is_some() || !everyone_up || since + SESSION_PAUSE > now.steady;
+        if !stopping && held {
+            return None;
+        }
+        let mut next = restart(view);
+        if let Some(open) = next.open.as_mut() {
+            open.mismatches += u32::from(mismatch);
+            if stopping {
+                open.stopped = Some(format!("twice the two sides counted differently: {reason}"));
+            }
+        }
+        return Some(next);
+    }
+    // An old owner that is caught up waits for its new owner as long as this session stands: end it for all.
+    let bound = sources().any(caught_up);
+    let stuck = plan.moves.iter().any(|one| sight.is_stuck(&one.from, now.steady));
+    if bound && (!everyone_up || stuck) {
+        return Some(restart(view));
+    }
+    if open.change.paused || open.stopped.is_some() || !everyone_up || !sources().all(caught_up) {
+        return None;
+    }
+    let as_promised = plan.moves.iter().all(|one| {
+        matches!(sight.source(view, session, &one.from, &one.to),
+            Some(MoveState::CaughtUp { source, target, boot, target_id })
+                if source == target
+                    && view.nodes.get(&one.from).is_some_and(|node| node.boot == Some(*boot))
+                    && view.nodes.get(&one.to).is_some_and(|node| node.id == Some(*target_id)))
+    });
+    as_promised.then(|| switch(view, open, plan, sight))
+}
+
+/// The same change in a new session: whatever the last one copied and promised is void.
+fn restart(view: &View) -> View {
+    let mut next = view.successor();
+    let epoch = next.epoch;
+    if let Some(open) = next.open.as_mut() {
+        open.session = epoch;
+    }
+    next
+}
+
+/// The next ring serves.
+fn switch(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight) -> View {
+    let mut next = view.successor();
+    let epoch = next.epoch;
+    if let Some(node) = next.nodes.get_mut(&open.change.node) {
+        node.weight = open.change.weight;
+    }
+    for gaining in plan.moves.iter().map(|one| &one.to).collect::<BTreeSet<_>>() {
+        if let Some(node) = next.nodes.get_mut(gaining) {
+            node.grant = epoch;
+        }
+    }
+    let receipts =
+        plan.moves.iter().filter_map(|one| match sight.source(view, open.session, &one.from, &one.to) {
+            Some(&MoveState::CaughtUp { source, target, .. }) => {
+                Some(Receipt { from: one.from.clone(), to: one.to.clone(), source, target, hold_us: None })
+            }
+            _ => None,
+        });
+    let receipts = receipts.collect();
+    if let Some(open) = next.open.as_mut() {
+        (open.phase, open.receipts) = (Phase::Switched, receipts);
+    }
+    next
+}
+
+/// Every new owner acts: the change is done.
+fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) -> Option<View> {
+    let session = open.session;
+    let asserted_dead = |name: &NodeName| open.change.force && *name == open.change.node;
+    let acts = |one: &hashring::Move| {
+        let target = sight.part(view, session, Side::Target, &one.to, &one.from);
+        let source = sight.source(view, session, &one.from, &one.to);
+        let sealed = matches!(source, Some(MoveState::Sealed { .. }));
+        // An old owner that answers tells how long it held writes; one that is gone need not be waited for.
+        asserted_dead(&one.from)
+            || target.is_some_and(|target| target.state == MoveState::Acting)
+                && (sealed || !sight.is_up(view, &one.from, now.steady))
+    };
+    if !plan.moves.iter().all(acts) {
+        return None;
+    }
+    let mut receipts = open.receipts.clone();
+    for receipt in &mut receipts {
+        if let Some(MoveState::Sealed { hold_us }) = sight.source(view, session, &receipt.from, &receipt.to) {
+            receipt.hold_us = Some(*hold_us);
+        }
+    }
+    let mut next = view.successor();
+    next.open = None;
+    let taken_back = next.queue.front().is_some_and(|reverse| reverse.reverses == Some(open.change.id));
+    let leaves = open.change.kind == Kind::RemoveServer && !taken_back;
+    if leaves && let Some(node) = next.nodes.remove(&open.change.node) {
+        next.removed.push(Removed { name: open.change.node.clone(), id: node.id, change: open.change.id });
+    }
+    // A removed node keeps its disk as it was.
+    let losing = plan.moves.iter().map(|one| &one.from).filter(|name| next.nodes.contains_key(*name));
+    let losing: BTreeSet<NodeName> = losing.cloned().collect();
+    if let Some((before, after)) = view.open_members().filter(|_| !losing.is_empty()) {
+        next.cleaning = Some(Cleaning { change: open.change.id, before, after, nodes: losing });
+    }
+    remember(&mut next, ended(open, Outcome::Done, None, receipts, now));
+    Some(next)
+}
+
+/// Takes note of old owners that have deleted what they gave away.
+fn clean(view: &View, sight: &Sight) -> Option<View> {
+    let cleaning = view.cleaning.as_ref()?;
+    let done = |name: &NodeName| {
+        !view.nodes.contains_key(name)
+            || sight.member(view, name).is_some_and(|status| status.cleaned == Some(cleaning.change))
+    };
+    if !cleaning.nodes.iter().any(done) {
+        return None;
+    }
+    let mut next = view.successor();
+    let left: BTreeSet<NodeName> = cleaning.nodes.iter().filter(|name| !done(name)).cloned().collect();
+    next.cleaning = (!left.is_empty()).then(|| Cleaning { nodes: left, ..cleaning.clone() });
+    Some(next)
+}
+
+/// Drops the open change before its switch: the old ring stays.
+pub(super) fn drop_open(view: &View, outcome: Outcome, reason: Option<String>, now: Now) -> View {
+    let mut next = view.successor();
+    let Some(open) = next.open.take() else { return next };
+    if open.change.kind == Kind::AddServer {
+        next.nodes.remove(&open.change.node);
+    }
+    // New owners that stay members delete what they have received.
+    if open.phase == Phase::Moving
+        && let (Some(plan), Some((before, after))) = (view.open_plan(), view.open_members())
+    {
+        let received = plan.moves.into_iter().map(|one| one.to).filter(|name| next.nodes.contains_key(name));
+        let nodes: BTreeSet<NodeName> = received.collect();
+        if !nodes.is_empty() {
+            next.cleaning = Some(Cleaning { change: open.change.id, before: after, after: before, nodes });
+        }
+    }
+    remember(&mut next, ended(&open, outcome, reason, Vec::new(), now));
+    next
+}
+
+fn ended(
+    open: &OpenChange,
+    outcome: Outcome,
+    reason: Option<String>,
+    receipts: Vec<Receipt>,
+    now: Now,
+) -> FinishedChange {
+    FinishedChange {
+        change: open.change.clone(),
+        outcome,
+        reason,
+        started_ms: open.started_ms,
+        finished_ms: now.wall_ms,
+        receipts,
+    }
+}
+
+pub(super) fn remember(next: &mut View, ended: FinishedChange) {
+    next.finished.push_back(ended);
+    while next.finished.len() > REMEMBERED_CHANGES {
+        next.finished.pop_front();
+    }
+}

@@ -1,0 +1,356 @@
+//! What operators ask for, turned into the next view, or refused with a reason. Pure.
+
+use std::collections::BTreeMap;
+
+use hashring::ring::{MAX_MEMBERS, MAX_RING_POINTS};
+use hashring::view::{Change, Kind, Newcomer, Outcome, Phase};
+use hashring::{NodeName, View};
+use kvnode::protocol::Status;
+
+use super::decide::{drop_open, remember};
+use super::sight::Now;
+use crate::control::{
+    Accepted, Adjust, Adopt, Cancelled, Order, Refusal, RefusalKind, RemoveServer, Reweight, Terms,
+};
+
+/// What the shell found out before it asks.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// A node of our own would listen here.
+    Port(String),
+    /// The node that answered at the URL.
+    Node(Box<Status>),
+    /// Whether the node in question answers.
+    Up(bool),
+}
+
+/// The next view with the order queued, or that nothing needs to be done.
+///
+/// # Errors
+/// [`Refusal`] where the order cannot be carried out.
+pub fn submit(
+    view: &View,
+    order: &Order,
+    terms: &Terms,
+    found: &Found,
+    now: Now,
+) -> Result<(Option<View>, Accepted), Refusal> {
+    if let Some(accepted) = repeated(view, order, terms)? {
+        return Ok((None, accepted));
+    }
+    let mut next = view.successor();
+    let draft = match (order, found) {
+        (Order::AddServer(add), Found::Node(status)) => {
+            let Some(adopt) = &add.adopt else { return Err(mistaken()) };
+            match adopted(view, adopt, status)? {
+                Ok(newcomer) => Draft::add(status.name.clone(), add.weight, newcomer),
+                Err(accepted) => return Ok((None, accepted)),
+            }
+        }
+        (Order::AddServer(add), Found::Port(url)) => {
+            let name = own_name(&mut next)?;
+            let newcomer = Newcomer { url: url.clone(), id: None, own: true, erase: false };
+            Draft::add(name, add.weight, newcomer)
+        }
+        (Order::RemoveServer(remove), Found::Up(up)) => match removal(view, remove, *up)? {
+            Ok(draft) => draft,
+            Err(accepted) => return Ok((None, accepted)),
+        },
+        (Order::Reweight(reweight), _) => match reweighting(view, reweight)? {
+            Ok(draft) => draft,
+            Err(accepted) => return Ok((None, accepted)),
+        },
+        _ => return Err(mistaken()),
+    };
+    keep_ring_small(view, &draft)?;
+    let change = draft.change(&mut next, terms, now);
+    let id = change.id;
+    next.queue.push_back(change);
+    Ok((Some(next), Accepted::Queued(id)))
+}
+
+/// Pauses, resumes or limits a change.
+///
+/// # Errors
+/// [`Refusal`] where there is no such change, or it has ended.
+pub fn adjust(view: &View, id: u64, adjust: Adjust) -> Result<View, Refusal> {
+    let mut next = view.successor();
+    let mut resumed = false;
+    let change = match next.open.as_mut() {
+        Some(open) if open.change.id == id => {
+            resumed = adjust.paused == Some(false);
+            Some(&mut open.change)
+        }
+        _ => next.queue.iter_mut().find(|change| change.id == id),
+    };
+    let Some(change) = change else { return Err(not_running(view, id)) };
+    change.paused = adjust.paused.unwrap_or(change.paused);
+    change.rate = adjust.rate.unwrap_or(change.rate);
+    if resumed && let Some(open) = next.open.as_mut() {
+        (open.stopped, open.mismatches) = (None, 0);
+    }
+    Ok(next)
+}
+
+/// Drops a change before its switch, or queues its reverse first.
+///
+/// # Errors
+/// [`Refusal`] where there is no such change, or it has ended.
+pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refusal> {
+    let reason = Some("cancelled by an operator".to_owned());
+    if let Some(open) = view.open.as_ref().filter(|open| open.change.id == id) {
+        if open.phase != Phase::Switched {
+            return Ok((drop_open(view, Outcome::Cancelled, reason, now), Cancelled::Dropped));
+        }
+        if let Some(reverse) = view.queue.iter().find(|change| change.reverses == Some(id)) {
+            return Ok((view.clone(), Cancelled::Reverse(reverse.id)));
+        }
+        let mut next = view.successor();
+        let kind = if open.change.kind == Kind::AddServer { Kind::RemoveServer } else { Kind::Reweight };
+        let draft =
+            Draft { kind, node: open.change.node.clone(), weight: open.before, newcomer: None, force: false };
+        let mut reverse = draft.change(&mut next, &Terms::default(), now);
+        reverse.reverses = Some(id);
+        let id = reverse.id;
+        next.queue.push_front(reverse);
+        return Ok((next, Cancelled::Reverse(id)));
+    }
+    let mut next = view.successor();
+    let Some(at) = next.queue.iter().position(|change| change.id == id) else {
+        return Err(not_running(view, id));
+    };
+    if let Some(change) = next.queue.remove(at) {
+        let started_ms = change.requested_ms;
+        let ended = hashring::view::FinishedChange {
+            change,
+            outcome: Outcome::Cancelled,
+            reason,
+            started_ms,
+            finished_ms: now.wall_ms,
+            receipts: Vec::new(),
+        };
+        remember(&mut next, ended);
+    }
+    Ok((next, Cancelled::Dropped))
+}
+
+/// A change without its number.
+struct Draft {
+    kind: Kind,
+    node: NodeName,
+    weight: u16,
+    newcomer: Option<Newcomer>,
+    force: bool,
+}
+
+impl Draft {
+    fn add(node: NodeName, weight: u16, newcomer: Newcomer) -> Self {
+        Self { kind: Kind::AddServer, node, weight, newcomer: Some(newcomer), force: false }
+    }
+
+    fn change(self, next: &mut View, terms: &Terms, now: Now) -> Change {
+        let id = next.next_change;
+        next.next_change += 1;
+        Change {
+            id,
+            kind: self.kind,
+            node: self.node,
+            weight: self.weight,
+            requested_ms: now.wall_ms,
+            idempotency: terms.idempotency.clone(),
+            newcomer: self.newcomer,
+            reverses: None,
+            force: self.force,
+            paused: terms.paused,
+            rate: terms.rate,
+        }
+    }
+}
+
+fn unended(view: &View) -> impl Iterator<Item = &Change> {
+    view.open.iter().map(|open| &open.change).chain(&view.queue)
+}
+
+/// The change that an `Idempotency-Key` names already.
+fn repeated(view: &View, order: &Order, terms: &Terms) -> Result<Option<Accepted>, Refusal> {
+    let Some(key) = &terms.idempotency else { return Ok(None) };
+    let ended = view.finished.iter().map(|ended| &ended.change);
+    let Some(change) = unended(view).chain(ended).find(|change| change.idempotency.as_ref() == Some(key))
+    else {
+        return Ok(None);
+    };
+    let same = match order {
+        Order::AddServer(add) => {
+            let url = change.newcomer.as_ref().filter(|newcomer| !newcomer.own).map(|newcomer| &newcomer.url);
+            change.kind == Kind::AddServer
+                && change.weight == add.weight
+                && add.adopt.as_ref().map(|adopt| &adopt.url) == url
+        }
+        Order::RemoveServer(remove) => change.kind == Kind::RemoveServer && change.node == remove.name,
+        Order::Reweight(reweight) => {
+            change.kind == Kind::Reweight && change.node == reweight.name && change.weight == reweight.weight
+        }
+    };
+    if same {
+        return Ok(Some(Accepted::Same(change.id)));
+    }
+    let detail = format!("this Idempotency-Key was used for change {}, which is another order", change.id);
+    Err(Refusal::new(RefusalKind::Conflict, "idempotency-key-reused", detail))
+}
+
+/// What a running node joins as; or that it is one of us, or on its way.
+fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcomer, Accepted>, Refusal> {
+    let conflict = |slug, detail: String| Err(Refusal::new(RefusalKind::Conflict, slug, detail));
+    let (name, url) = (&status.name, &adopt.url);
+    if let Some(wanted) = adopt.name.as_ref().filter(|wanted| *wanted != name) {
+        let detail =
+            format!("the node at {url} was started as {name}, not {wanted}: a node keeps its own name");
+        return conflict("name-differs", detail);
+    }
+    let id_of = |change: &Change| change.newcomer.as_ref().and_then(|newcomer| newcomer.id);
+    if let Some(change) = unended(view).find(|change| id_of(change) == Some(status.id)) {
+        return Ok(Err(Accepted::Same(change.id)));
+    }
+    if let Some((member, _)) = view.node_by_id(status.id) {
+        return Ok(Err(Accepted::AlreadySo(format!("this node is a member already, as {member}"))));
+    }
+    let promised = unended(view).any(|change| change.kind == Kind::AddServer && change.node == *name);
+    if view.nodes.contains_key(name) || promised {
+        let detail = format!("another node has the name {name}: start this one with a name of its own");
+        return conflict("name-in-use", detail);
+    }
+    if let Some(cluster) = status.cluster.filter(|cluster| *cluster != view.cluster) {
+        let detail = format!("the node at {url} belongs to another cluster ({cluster})");
+        return conflict("other-cluster", detail);
+    }
+    let was_removed = view.removed.iter().any(|removed| removed.id == Some(status.id));
+    if (was_removed || status.cluster.is_some()) && !adopt.erase {
+        let detail = format!(
+            "{name} was removed from this cluster and its folder still holds {} records: \"erase\": true lets it join \
+             again, empty",
+            status.records
+        );
+        return conflict("was-removed", detail);
+    }
+    if status.records > 0 && !(was_removed && adopt.erase) {
+        let detail = format!(
+            "the node at {url} holds {} records of its own: only an empty node can join; start it on a new folder",
+            status.records
+        );
+        return conflict("not-empty", detail);
+    }
+    if let Some((other, _)) = view.nodes.iter().find(|(_, node)| node.url == *url) {
+        return conflict("url-in-use", format!("{url} is the address of {other}"));
+    }
+    Ok(Ok(Newcomer { url: url.clone(), id: Some(status.id), own: false, erase: adopt.erase }))
+}
+
+fn removal(view: &View, remove: &RemoveServer, up: bool) -> Result<Result<Draft, Accepted>, Refusal> {
+    let name = &remove.name;
+    let leaving = unended(view).find(|change| change.kind == Kind::RemoveServer && change.node == *name);
+    if let Some(change) = leaving {
+        return Ok(Err(Accepted::Same(change.id)));
+    }
+    let arriving = unended(view).any(|change| change.kind == Kind::AddServer && change.node == *name);
+    if !view.nodes.contains_key(name) && !arriving {
+        if view.removed.iter().any(|removed| removed.name == *name) {
+            return Ok(Err(Accepted::AlreadySo(format!("{name} was removed before"))));
+        }
+        return Err(unknown_node(view, name));
+    }
+    if remove.force && up {
+        let detail = format!("{name} answers: remove it without force, so that its keys move");
+        return Err(Refusal::new(RefusalKind::Conflict, "not-dead", detail));
+    }
+    keep_one(view, name)?;
+    let (node, force) = (name.clone(), remove.force);
+    Ok(Ok(Draft { kind: Kind::RemoveServer, node, weight: 0, newcomer: None, force }))
+}
+
+fn reweighting(view: &View, reweight: &Reweight) -> Result<Result<Draft, Accepted>, Refusal> {
+    let (name, weight) = (&reweight.name, reweight.weight);
+    match planned(view).get(name) {
+        None => return Err(unknown_node(view, name)),
+        Some(planned) if *planned == weight => {
+            let under_way = unended(view).filter(|change| change.node == *name).last();
+            let accepted = match under_way {
+                Some(change) => Accepted::Same(change.id),
+                None => Accepted::AlreadySo(format!("{name} has weight {weight}")),
+            };
+            return Ok(Err(accepted));
+        }
+        Some(_) => {}
+    }
+    if weight == 0 {
+        keep_one(view, name)?;
+    }
+    Ok(Ok(Draft { kind: Kind::Reweight, node: name.clone(), weight, newcomer: None, force: false }))
+}
+
+/// The weights once everything that waits is done.
+fn planned(view: &View) -> BTreeMap<NodeName, u16> {
+    let mut weights: BTreeMap<NodeName, u16> =
+        view.nodes.iter().map(|(name, node)| (name.clone(), node.weight)).collect();
+    for change in unended(view) {
+        match change.kind {
+            Kind::RemoveServer => {
+                weights.remove(&change.node);
+            }
+            Kind::AddServer | Kind::Reweight => {
+                weights.insert(change.node.clone(), change.weight);
+            }
+        }
+    }
+    weights
+}
+
+fn keep_one(view: &View, leaving: &NodeName) -> Result<(), Refusal> {
+    if planned(view).iter().any(|(name, weight)| name != leaving && *weight > 0) {
+        return Ok(());
+    }
+    let detail = format!("no other node would be left to hold the keys of {leaving}: add one first");
+    Err(Refusal::new(RefusalKind::Conflict, "last-node", detail))
+}
+
+/// A ring beyond the limits of `hashring` would own nothing.
+fn keep_ring_small(view: &View, draft: &Draft) -> Result<(), Refusal> {
+    let mut weights = planned(view);
+    weights.insert(draft.node.clone(), draft.weight);
+    let points: u64 = weights.values().map(|weight| u64::from(view.points) * u64::from(*weight)).sum();
+    if points <= MAX_RING_POINTS && weights.len() <= MAX_MEMBERS {
+        return Ok(());
+    }
+    let detail =
+        format!("the ring would have {points} points, more than {MAX_RING_POINTS}: give nodes lower weights");
+    Err(Refusal::new(RefusalKind::Conflict, "ring-too-large", detail))
+}
+
+fn own_name(next: &mut View) -> Result<NodeName, Refusal> {
+    loop {
+        let name: NodeName = format!("n{}", next.next_own).parse().map_err(|_| mistaken())?;
+        next.next_own += 1;
+        let promised = unended(next).any(|change| change.node == name);
+        let removed = next.removed.iter().any(|removed| removed.name == name);
+        if !(next.nodes.contains_key(&name) || promised || removed) {
+            return Ok(name);
+        }
+    }
+}
+
+fn unknown_node(view: &View, name: &NodeName) -> Refusal {
+    let names: Vec<&str> = view.nodes.keys().map(NodeName::as_str).collect();
+    let detail = format!("there is no node {name}; the nodes are {}", names.join(", "));
+    Refusal::new(RefusalKind::NotFound, "unknown-node", detail)
+}
+
+fn not_running(view: &View, id: u64) -> Refusal {
+    if view.finished.iter().any(|ended| ended.change.id == id) {
+        return Refusal::new(RefusalKind::Conflict, "change-ended", format!("change {id} has ended"));
+    }
+    Refusal::new(RefusalKind::NotFound, "unknown-change", format!("there is no change {id}"))
+}
+
+/// The shell asked with something that does not belong to the order.
+fn mistaken() -> Refusal {
+    Refusal::new(RefusalKind::BadRequest, "malformed-order", "the order lacks what it needs")
+}

@@ -1,0 +1,139 @@
+//! What the coordinator has heard from the nodes, and when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hashring::{NodeName, View};
+use kvnode::protocol::{MoveState, MoveStatus, Side, Status};
+
+/// A member that was not heard for this long counts as gone.
+pub const GONE: Duration = Duration::from_secs(1);
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Since the coordinator's start; never goes back.
+    pub steady: Duration,
+    /// Milliseconds since 1970, informational.
+    pub wall_ms: u64,
+}
+
+/// All that was heard since the coordinator's start.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    nodes: BTreeMap<NodeName, Seen>,
+    /// When the open change, phase and session were first seen by this process.
+    stage: Option<((u64, u64, bool), Duration)>,
+}
+
+/// What was heard from one node.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Its last words.
+    pub status: Option<Status>,
+    /// When it was last heard.
+    pub heard: Option<Duration>,
+    /// Since when it does not answer.
+    pub silent_since: Option<Duration>,
+    /// Why.
+    pub error: Option<String>,
+    /// Since when its part in the open change is in trouble.
+    trouble_since: Option<Duration>,
+}
+
+impl Sight {
+    /// A node answered.
+    pub fn hear(&mut self, name: &NodeName, status: Status, now: Duration) {
+        let seen = self.nodes.entry(name.clone()).or_default();
+        let troubled = status.moves.iter().any(|one| one.trouble.is_some());
+        seen.trouble_since = if troubled { seen.trouble_since.or(Some(now)) } else { None };
+        seen.status = Some(status);
+        seen.heard = Some(now);
+        seen.silent_since = None;
+        seen.error = None;
+    }
+
+    /// A node did not answer.
+    pub fn miss(&mut self, name: &NodeName, error: String, now: Duration) {
+        let seen = self.nodes.entry(name.clone()).or_default();
+        seen.silent_since.get_or_insert(now);
+        seen.error = Some(error);
+    }
+
+    /// Forgets nodes that are no members.
+    pub fn keep(&mut self, view: &View) {
+        self.nodes.retain(|name, _| view.nodes.contains_key(name));
+    }
+
+    /// Notes the stage of the open change; gives since when it has been there.
+    pub fn stage_since(&mut self, view: &View, now: Duration) -> Duration {
+        let stage = view
+            .open
+            .as_ref()
+            .map(|open| (open.change.id, open.session, open.phase == hashring::view::Phase::Arriving));
+        match (stage, self.stage) {
+            (Some(stage), Some((known, since))) if stage == known => since,
+            (Some(stage), _) => {
+                self.stage = Some((stage, now));
+                now
+            }
+            (None, _) => {
+                self.stage = None;
+                now
+            }
+        }
+    }
+
+    /// How long the open change has been in its present session.
+    #[must_use]
+    pub fn stage_age(&self, now: Duration) -> Option<Duration> {
+        self.stage.map(|(_, since)| now.saturating_sub(since))
+    }
+
+    /// What was heard from a node.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Option<&Seen> {
+        self.nodes.get(name)
+    }
+
+    /// The last words of a node that speaks for the process that the view names.
+    #[must_use]
+    pub fn member(&self, view: &View, name: &NodeName) -> Option<&Status> {
+        let node = view.nodes.get(name)?;
+        let status = self.nodes.get(name)?.status.as_ref()?;
+        (node.id == Some(status.id) && node.boot == Some(status.boot)).then_some(status)
+    }
+
+    /// Whether the process that the view names serves, and was heard within the last second.
+    #[must_use]
+    pub fn is_up(&self, view: &View, name: &NodeName, now: Duration) -> bool {
+        self.member(view, name).is_some_and(|status| status.serving)
+            && self.nodes.get(name).and_then(|seen| seen.heard).is_some_and(|heard| heard + GONE > now)
+    }
+
+    /// Whether a node's part in the open change has been in trouble for longer than a second.
+    #[must_use]
+    pub fn is_stuck(&self, name: &NodeName, now: Duration) -> bool {
+        self.nodes.get(name).and_then(|seen| seen.trouble_since).is_some_and(|since| since + GONE <= now)
+    }
+
+    /// A node's words on its part in one move of a session.
+    #[must_use]
+    pub fn part(
+        &self,
+        view: &View,
+        session: u64,
+        side: Side,
+        name: &NodeName,
+        peer: &NodeName,
+    ) -> Option<&MoveStatus> {
+        let moves = &self.member(view, name)?.moves;
+        moves.iter().find(|one| one.session == session && one.side == side && one.peer == *peer)
+    }
+
+    /// The state of the old owner in one move of a session.
+    #[must_use]
+    pub fn source(&self, view: &View, session: u64, from: &NodeName, to: &NodeName) -> Option<&MoveState> {
+        self.part(view, session, Side::Source, from, to).map(|one| &one.state)
+    }
+}

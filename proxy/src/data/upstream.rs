@@ -1,0 +1,275 @@
+//! The nodes as one worker knows them: a link to each, made when it is first needed and made again when it
+//! breaks.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::link::Link;
+use crate::metrics::WorkerMetrics;
+use crate::view::{Routing, Target};
+
+/// The wait before a failed dial is repeated: doubled with each failure, from the first to the second.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// A view with this worker's links. Requests hold on to the one they were routed by.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) routing: Arc<Routing>,
+    /// The epoch, as the node reads it.
+    pub(super) epoch: HeaderValue,
+    /// In the order of the targets of `routing`.
+    pub(super) nodes: Vec<Rc<Node>>,
+}
+
+/// One process of a node.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) target: Arc<Target>,
+    /// `<cluster>/<node id>/<boot>`; `None` until the view knows both.
+    pub(super) identity: Option<HeaderValue>,
+    in_flight: Cell<usize>,
+    state: RefCell<State>,
+    /// Rings when a dial has ended.
+    dialled: Notify,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No link.
+    Apart {
+        /// How often in a row it could not be made, and why last.
+        failures: u32,
+        trouble: Option<DialError>,
+        not_before: Option<Instant>,
+    },
+    /// It is being made.
+    Dialling {
+        failures: u32,
+        trouble: Option<DialError>,
+    },
+    Linked(Rc<Link>),
+}
+
+/// Why a node cannot be reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("it refuses connections")]
+    Refused,
+    #[error("it does not answer to connection attempts")]
+    TimedOut,
+    #[error("its name has no address ({0})")]
+    Name(String),
+    #[error("{0:?} is no URL of a node, which begins with http://")]
+    Url(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A request that is in flight to a node; counted until dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Rc<Node>);
+
+/// What a dial needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Dialler {
+    pub(super) timeout: Duration,
+    pub(super) metrics: Arc<WorkerMetrics>,
+}
+
+impl Table {
+    /// The table for `routing`. Links to processes that are still the same are taken over; the others close by
+    /// themselves when their last request has ended.
+    pub(super) fn new(routing: Arc<Routing>, previous: Option<&Self>) -> Self {
+        let known = previous.map_or(&[][..], |table| &table.nodes);
+        let nodes = routing
+            .targets
+            .iter()
+            .map(|target| {
+                // Both are in name order.
+                let at = known.binary_search_by(|node| node.target.name.cmp(&target.name));
+                match at.ok().and_then(|at| known.get(at)) {
+                    Some(node) if node.target.is_same_process(target) => Rc::clone(node),
+                    _ => Rc::new(Node::new(Arc::clone(target), &routing)),
+                }
+            })
+            .collect();
+        Self { epoch: HeaderValue::from(routing.epoch()), nodes, routing }
+    }
+}
+
+impl Node {
+    fn new(target: Arc<Target>, routing: &Routing) -> Self {
+        let identity = target.id.zip(target.boot).and_then(|(id, boot)| {
+            HeaderValue::try_from(format!("{}/{id}/{boot}", routing.view.cluster)).ok()
+        });
+        Self {
+            target,
+            identity,
+            in_flight: Cell::new(0),
+            state: RefCell::new(State::Apart { failures: 0, trouble: None, not_before: None }),
+            dialled: Notify::new(),
+        }
+    }
+
+    /// Counts one more request in flight; `None` where there are `limit` already.
+    pub(super) fn enter(self: &Rc<Self>, limit: usize) -> Option<InFlight> {
+        let in_flight = self.in_flight.get();
+        (in_flight < limit).then(|| {
+            self.in_flight.set(in_flight + 1);
+            InFlight(Rc::clone(self))
+        })
+    }
+
+    /// The link, if there is one.
+    pub(super) fn linked(&self) -> Option<Rc<Link>> {
+        match &*self.state.borrow() {
+            State::Linked(link) => Some(Rc::clone(link)),
+            _ => None,
+        }
+    }
+
+    /// The link; made if need be. While a node is known to be unreachable this fails at once, and after each
+    /// back-off one request tries for all.
+    pub(super) async fn link(self: &Rc<Self>, dialler: &Dialler) -> Result<Rc<Link>, DialError> {
+        let mut dials_itself = false;
+        loop {
+            let dialled = self.dialled.notified();
+            match &*self.state.borrow() {
+                State::Linked(link) => return Ok(Rc::clone(link)),
+                State::Apart { trouble: Some(trouble), .. } if dials_itself => return Err(trouble.clone()),
+                State::Apart { trouble: Some(trouble), not_before: Some(time), .. }
+                    if Instant::now() < *time =>
+                {
+                    return Err(trouble.clone());
+                }
+                State::Dialling { trouble: Some(trouble), .. } if !dials_itself => {
+                    return Err(trouble.clone());
+                }
+                State::Apart { .. } | State::Dialling { .. } => {}
+            }
+            if self.begin_dial() {
+                dials_itself = true;
+                // Not dialled by this request itself: its client may go away, while others wait for the link.
+                tokio::task::spawn_local(Rc::clone(self).dial(dialler.clone()));
+            }
+            dialled.await;
+        }
+    }
+
+    fn begin_dial(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let State::Apart { failures, trouble, .. } = &mut *state else { return false };
+        *state = State::Dialling { failures: *failures, trouble: trouble.take() };
+        true
+    }
+
+    async fn dial(self: Rc<Self>, dialler: Dialler) {
+        let opened = tokio::time::timeout(dialler.timeout, open(&self.target)).await;
+        match opened.unwrap_or(Err(DialError::TimedOut)) {
+            Ok((link, connection)) => {
+                dialler.metrics.dials.add(1);
+                let link = Rc::new(link);
+                *self.state.borrow_mut() = State::Linked(Rc::clone(&link));
+                self.dialled.notify_waiters();
+                // The link's own handles must not keep it open once this node is forgotten.
+                let (node, link) = (Rc::downgrade(&self), Rc::downgrade(&link));
+                drop(self);
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a link to a node broke");
+                }
+                if let (Some(node), Some(link)) = (node.upgrade(), link.upgrade()) {
+                    node.retire(&link);
+                }
+            }
+            Err(trouble) => {
+                dialler.metrics.failed_dials.add(1);
+                self.dial_failed(trouble);
+            }
+        }
+    }
+
+    fn dial_failed(&self, trouble: DialError) {
+        let mut state = self.state.borrow_mut();
+        let failures = match &*state {
+            State::Dialling { failures, .. } => *failures + 1,
+            _ => 1,
+        };
+        let wait = (BACK_OFF.0 * 2u32.pow(failures.min(10) - 1)).min(BACK_OFF.1);
+        if failures == 1 {
+            tracing::warn!(node = %self.target.name, url = %self.target.url, %trouble, "a node cannot be reached");
+        }
+        let not_before = Some(Instant::now() + wait);
+        *state = State::Apart { failures, trouble: Some(trouble), not_before };
+        drop(state);
+        self.dialled.notify_waiters();
+    }
+
+    /// Gives no more requests to a link that is broken, or stuck. Those in flight keep it to their end.
+    pub(super) fn retire(&self, link: &Rc<Link>) {
+        let mut state = self.state.borrow_mut();
+        if matches!(&*state, State::Linked(current) if Rc::ptr_eq(current, link)) {
+            *state = State::Apart { failures: 0, trouble: None, not_before: None };
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+    }
+}
+
+impl DialError {
+    /// The error type of RFC 9209.
+    pub(super) fn token(&self) -> &'static str {
+        match self {
+            Self::Refused => "connection_refused",
+            Self::TimedOut => "connection_timeout",
+            Self::Name(_) => "dns_error",
+            Self::Url(_) | Self::Other(_) => "destination_unavailable",
+        }
+    }
+}
+
+impl From<io::Error> for DialError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+type Opened = (Link, h2::client::Connection<TcpStream, bytes::Bytes>);
+
+async fn open(target: &Target) -> Result<Opened, DialError> {
+    let authority = target.authority.as_deref().ok_or_else(|| DialError::Url(target.url.clone()))?;
+    let stream = connect(authority).await?;
+    // Requests are gathered into one write anyway; the kernel must not wait for more.
+    stream.set_nodelay(true)?;
+    Link::open(stream).await.map_err(|error| DialError::Other(error.to_string()))
+}
+
+async fn connect(authority: &str) -> Result<TcpStream, DialError> {
+    if let Ok(address) = authority.parse::<SocketAddr>() {
+        return Ok(TcpStream::connect(address).await?);
+    }
+    let name = |error: io::Error| DialError::Name(error.to_string());
+    let mut trouble = DialError::Name("none".to_owned());
+    for address in tokio::net::lookup_host(authority).await.map_err(name)? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => trouble = error.into(),
+        }
+    }
+    Err(trouble)
+}

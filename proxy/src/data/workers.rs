@@ -1,0 +1,139 @@
+//! The threads of the data path: started together, stopped together.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::admin::Admin;
+use super::listen::{ListenError, listen};
+use super::settings::Settings;
+use super::worker::{Stop, Worker};
+use crate::metrics::{Metrics, WorkerMetrics};
+use crate::view::{Bridge, Seat};
+
+/// The running data path. Dropping it cuts every connection; [`DataPath::drain`] is the polite way.
+#[derive(Debug)]
+pub struct DataPath {
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+    stop: watch::Sender<Stop>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Why the data path did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// See [`ListenError`].
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// No thread, or no runtime for it.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[from] io::Error),
+}
+
+impl DataPath {
+    /// Listens, and starts to serve. When this returns, clients can connect.
+    ///
+    /// Without `admin`, requests for admin paths are answered with 404.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(
+        settings: &Settings,
+        bridge: &Arc<Bridge>,
+        admin: Option<Admin>,
+    ) -> Result<Self, StartError> {
+        let listeners = listen(settings.listen, settings.workers)?;
+        let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
+        let metrics = Metrics::new(listeners.len());
+        let stop = watch::Sender::new(None);
+        let mut threads = Vec::with_capacity(listeners.len());
+        let admins = std::iter::repeat_n(admin, listeners.len());
+        for (number, ((listener, metrics), admin)) in
+            listeners.into_iter().zip(metrics.workers()).zip(admins).enumerate()
+        {
+            let plan = Plan {
+                listener,
+                settings: settings.clone(),
+                seat: bridge.seat(),
+                metrics: Arc::clone(metrics),
+                admin,
+                stop: stop.subscribe(),
+            };
+            let (ready, started) = mpsc::channel();
+            let name = format!("data-{number}");
+            threads.push(thread::Builder::new().name(name).spawn(move || plan.carry_out(&ready))?);
+            started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))?;
+        }
+        Ok(Self { address, metrics, stop, threads })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Stops: no new connections, every request in flight gets its answer, then connections are closed. After
+    /// `limit`, what is left is cut.
+    pub async fn drain(mut self, limit: Duration) {
+        self.stop.send_replace(Some(Instant::now() + limit));
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a worker of the data path had panicked");
+                }
+            }
+        });
+        // It fails only when the runtime itself is going down.
+        let _ = joined.await;
+    }
+}
+
+/// What a worker's thread begins with.
+struct Plan {
+    listener: TcpListener,
+    settings: Settings,
+    seat: Seat,
+    metrics: Arc<WorkerMetrics>,
+    admin: Option<Admin>,
+    stop: watch::Receiver<Stop>,
+}
+
+impl Plan {
+    fn carry_out(self, ready: &mpsc::Sender<io::Result<()>>) {
+        let prepared = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+            .and_then(|runtime| {
+                let listener = {
+                    let _inside = runtime.enter();
+                    tokio::net::TcpListener::from_std(self.listener)?
+                };
+                Ok((runtime, listener))
+            });
+        // Whoever started us waits for exactly this.
+        let _ = match prepared {
+            Err(error) => ready.send(Err(error)),
+            Ok((runtime, listener)) => {
+                let worker = Worker::new(self.settings, self.seat, self.metrics, self.admin);
+                let started = ready.send(Ok(()));
+                runtime.block_on(worker.run(listener, self.stop));
+                started
+            }
+        };
+    }
+}

@@ -1,0 +1,179 @@
+//! What the admin plane tells: the ring, where a key is, whether all is well.
+
+use hashring::view::Tally;
+use hashring::{Id, Position};
+use http::Method;
+use keyway::control::{Hello, Joined, NodeState};
+use kvnode::protocol::Census;
+
+use crate::fake::{Asked, Fixture, SECRET, request};
+
+#[tokio::test]
+async fn the_ring_shows_every_node_with_its_share() {
+    let fixture = Fixture::new();
+    let json = fixture.get("/admin/ring").await.json();
+    assert_eq!((json["epoch"].clone(), json["points"].clone()), (7.into(), 64.into()));
+    assert_eq!(json["digest"], fixture.bridge.current().ring.digest(1).to_string());
+    let nodes = json["nodes"].as_array().unwrap();
+    let total: f64 = nodes.iter().map(|node| node["share"].as_f64().unwrap()).sum();
+    assert!((total - 1.0).abs() < 1e-9, "{total}");
+    assert_eq!(nodes[1]["name"], "n2");
+    assert_eq!(nodes[1]["id"], Id(2).to_string());
+    assert_eq!(nodes[1]["url"], "http://127.0.0.1:5002");
+    assert_eq!((nodes[1]["weight"].clone(), nodes[1]["state"].clone()), (1.into(), "up".into()));
+}
+
+#[tokio::test]
+async fn a_key_is_located_by_its_decoded_bytes() {
+    let fixture = Fixture::new();
+    let position = Position::of(b"a b");
+    let owner = fixture.bridge.current().ring.owner(position).unwrap().to_string();
+    for target in ["/admin/locate?key=a+b", "/admin/locate?key=%61%20b"] {
+        let json = fixture.get(target).await.json();
+        assert_eq!(json["position"], position.to_string());
+        assert_eq!(json["owner"], owner);
+        assert_eq!(json["replicas"], serde_json::json!([owner]));
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_located_on_rings_that_might_be() {
+    let fixture = Fixture::new();
+    for key in 0..50 {
+        let owner = fixture.get(&format!("/admin/locate?key=k{key}")).await.json()["owner"].clone();
+        let name = owner.as_str().unwrap();
+        let without = fixture.get(&format!("/admin/locate?key=k{key}&without={name}")).await.json();
+        assert_ne!(without["owner"], owner);
+        let with = fixture.get(&format!("/admin/locate?with=n9&key=k{key}")).await.json();
+        assert!(with["owner"] == owner || with["owner"] == "n9");
+    }
+    for bad in [
+        "",
+        "key=",
+        "key=a&key=b",
+        "key=%",
+        "key=a&with=n1",
+        "key=a&without=n9",
+        "key=a&with=n9&without=n1",
+        "key=a&x",
+    ] {
+        fixture.get(&format!("/admin/locate?{bad}")).await.problem(400, "bad-query");
+    }
+}
+
+#[tokio::test]
+async fn verify_is_200_only_when_every_key_is_where_it_belongs() {
+    let fixture = Fixture::new();
+    let owned = Tally { records: 10, bytes: 100, digest: Id(3) };
+    let good = Census { epoch: 7, owned, cleaning: owned, arriving: owned, ..Census::default() };
+    let answer_with = |name: &str, census: Result<Census, String>| {
+        fixture.cluster.verification.lock().unwrap().nodes.insert(name.parse().unwrap(), census);
+    };
+    answer_with("n1", Ok(good.clone()));
+    answer_with("n2", Ok(good.clone()));
+    let answered = fixture.post("/admin/verify", "").await;
+    assert_eq!(answered.status, 200);
+    let json = answered.json();
+    assert_eq!(
+        (json["ok"].clone(), json["keys"].clone(), json["bytes"].clone()),
+        (true.into(), 20.into(), 200.into())
+    );
+    assert_eq!(json["nodes"][0]["cleaning"]["records"], 10, "listed apart, and no fault");
+
+    let foreign = Census { foreign: owned, examples: vec!["a%20b".to_owned()], ..good.clone() };
+    for (census, says) in [
+        (Ok(foreign), "n2 holds 10 records that belong elsewhere, such as a%20b"),
+        (Ok(Census { damaged: 1, ..good }), "n2 holds 1 damaged records"),
+        (Err("connection refused".to_owned()), "n2 could not be asked: connection refused"),
+    ] {
+        answer_with("n2", census);
+        let answered = fixture.post("/admin/verify", "").await;
+        assert_eq!(answered.status, 409);
+        assert_eq!(answered.json()["problems"][0], says);
+    }
+}
+
+#[tokio::test]
+async fn ready_means_that_all_of_the_ring_can_be_served() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.get("/admin/ready").await.status, 200);
+    let set = |state| {
+        fixture.cluster.progress.lock().unwrap().nodes.get_mut("n2").unwrap().state = state;
+    };
+    for state in [NodeState::Down, NodeState::Joining, NodeState::CrashLooping] {
+        set(state);
+        let answered = fixture.get("/admin/ready").await;
+        assert_eq!(answered.status, 503);
+        assert_eq!(answered.headers["retry-after"], "1");
+        assert!(answered.text.contains("n2"), "{}", answered.text);
+    }
+    fixture.decide(|view| view.nodes.get_mut("n2").unwrap().weight = 0);
+    assert_eq!(fixture.get("/admin/ready").await.status, 200, "n2 owns nothing");
+    fixture.decide(|view| view.nodes.clear());
+    assert_eq!(fixture.get("/admin/ready").await.status, 503);
+    assert_eq!(fixture.get("/admin/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_node_joins_with_the_secret_of_the_cluster() {
+    let fixture = Fixture::new();
+    let body = r#"{"name":"n9","url":"http://10.0.0.9:5001","id":"000000000000000000000000000000aa"}"#;
+    let join = |secret: &str| {
+        let mut join = request(Method::POST, "/admin/join", body);
+        join.headers_mut().insert("keyway-secret", secret.parse().unwrap());
+        join
+    };
+    // From another machine: the secret counts, not where it comes from.
+    let answered = fixture.send_from("10.0.0.9:40000", join(SECRET)).await;
+    assert_eq!((answered.status.as_u16(), answered.json()["change"].clone()), (202, 5.into()));
+    let hello = Hello { name: "n9".parse().unwrap(), url: "http://10.0.0.9:5001".to_owned(), id: Id(0xaa) };
+    assert_eq!(fixture.asked(), [Asked::Join(hello)]);
+
+    *fixture.cluster.joined.lock().unwrap() = Joined::Member;
+    let answered = fixture.send(join(SECRET)).await;
+    assert_eq!((answered.status.as_u16(), answered.json()["member"].clone()), (200, true.into()));
+    fixture.asked();
+
+    fixture.send(join("secret-of-another")).await.problem(403, "secret-needed");
+    fixture.post("/admin/join", body).await.problem(403, "secret-needed");
+    let mut lacking = request(Method::POST, "/admin/join", r#"{"name":"n9"}"#);
+    lacking.headers_mut().insert("keyway-secret", SECRET.parse().unwrap());
+    let detail = fixture.send(lacking).await.problem(400, "invalid-fields");
+    assert!(detail.contains("`url`: this is missing") && detail.contains("`id`"), "{detail}");
+    assert_eq!(fixture.asked(), []);
+}
+
+#[tokio::test]
+async fn the_page_shows_the_ring_and_no_markup_from_outside() {
+    let fixture = Fixture::new();
+    fixture.decide(|view| {
+        let mut ended =
+            crate::fake::finished(1, hashring::view::Outcome::Failed, Some("<script>alert(1)</script>"));
+        ended.change.node = "n9".parse().unwrap();
+        view.finished.push_back(ended);
+    });
+    let answered = fixture.get("/admin/stats").await;
+    assert_eq!(answered.headers["content-type"], "text/html; charset=utf-8");
+    assert!(answered.text.contains("<td>n2<td>up<td>1"), "{}", answered.text);
+    assert!(answered.text.contains("&lt;script&gt;") && !answered.text.contains("<script"));
+    assert_eq!(fixture.get("/admin").await.headers["location"], "/admin/stats");
+    let json = fixture.get("/admin/stats.json").await.json();
+    assert_eq!(json["ring"], fixture.get("/admin/ring").await.json());
+    let report = serde_json::json!({"name": "n2", "last_heard_ms": 40, "records": 1000, "bytes": 50_000});
+    assert_eq!(json["nodes"][1], report);
+    assert_eq!(json["changes"], fixture.get("/admin/changes").await.json()["changes"]);
+}
+
+#[tokio::test]
+async fn every_metric_has_a_help_line_and_nodes_have_labels() {
+    let fixture = Fixture::new();
+    let answered = fixture.get("/admin/metrics").await;
+    assert_eq!(answered.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    for line in ["keyway_answers_total{class=\"2xx\"} 0", "keyway_epoch 7", "keyway_node_up{node=\"n2\"} 1"] {
+        assert!(answered.text.lines().any(|found| found == line), "{line}: {}", answered.text);
+    }
+    for line in answered.text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert!(answered.text.contains(&format!("# HELP {name} ")), "{line}");
+    }
+}
