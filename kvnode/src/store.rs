@@ -3,5 +3,5 @@
 pub mod cache;
 pub mod engine;
 pub mod folder;
-pub mod record;
 pub mod ranges;
+pub mod record;

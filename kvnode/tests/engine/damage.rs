@@ -35,6 +35,19 @@ fn folder_with_a_journal() -> (tempfile::TempDir, PathBuf, Vec<usize>) {
     (folder, journal, ends)
 }
 
+/// A folder with 300 records, some stored apart, most of them in tables.
+fn folder_with_tables() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = small_fjall(folder.path());
+    for number in 0..300_u32 {
+        let mut batch = Batch::default();
+        let length = if number.is_multiple_of(20) { 5000 } else { 500 };
+        batch.put(Space::Records, number.to_be_bytes().to_vec(), vec![number as u8; length]);
+        engine.commit(batch).unwrap();
+    }
+    folder
+}
+
 fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(file).unwrap();
     change(&mut bytes);
@@ -97,17 +110,7 @@ fn damage_before_an_acknowledged_batch_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_flipped_byte_in_any_table_is_an_error_and_never_a_wrong_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    {
-        let engine = small_fjall(folder.path());
-        for number in 0..300_u32 {
-            let mut batch = Batch::default();
-            let length = if number % 20 == 0 { 5000 } else { 500 };
-            batch.put(Space::Records, number.to_be_bytes().to_vec(), vec![number as u8; length]);
-            engine.commit(batch).unwrap();
-        }
-    }
-    drop(small_fjall(folder.path()));
+    let folder = folder_with_tables();
     let files = files(folder.path(), &["tables", "blobs"]);
     assert!(files.len() >= 2, "nothing was written out: {files:?}");
     let (mut errors, mut tried) = (0, 0);
@@ -123,6 +126,42 @@ fn a_flipped_byte_in_any_table_is_an_error_and_never_a_wrong_answer() {
     assert!(errors * 2 > tried, "only {errors} of {tried} damaged files were noticed");
 }
 
+#[test]
+fn a_damaged_or_lost_list_of_tables_is_refused_before_anything_is_deleted() {
+    let folder = folder_with_tables();
+    let lists: Vec<PathBuf> = files(folder.path(), &["0", "1", "2", "3"]);
+    assert!(lists.len() >= 8, "{lists:?}");
+    let tables = files(folder.path(), &["tables", "blobs"]);
+    for list in lists {
+        let name = list.file_name().unwrap().to_str().unwrap();
+        let current = list.with_file_name("current");
+        let number = u64::from_le_bytes(*std::fs::read(&current).unwrap().first_chunk().unwrap());
+        if name != "current" && name != format!("v{number}") {
+            continue;
+        }
+        let whole = std::fs::read(&list).unwrap();
+        for at in 0..whole.len() {
+            change(&list, |bytes| bytes[at] ^= 0x01);
+            let said = reopen(folder.path()).unwrap_err().to_string();
+            assert!(
+                said.contains("is damaged: restore the data folder"),
+                "{} at {at}: {said}",
+                list.display()
+            );
+            std::fs::write(&list, &whole).unwrap();
+        }
+        // One that never held anything is made anew.
+        let holds_data = !files(list.parent().unwrap(), &["tables", "blobs"]).is_empty();
+        if holds_data {
+            std::fs::remove_file(&list).unwrap();
+            reopen(folder.path()).unwrap_err();
+            std::fs::write(&list, &whole).unwrap();
+        }
+    }
+    assert_eq!(files(folder.path(), &["tables", "blobs"]), tables);
+    assert!(!read_everything(folder.path(), Path::new("nothing"), 0));
+}
+
 /// Whether an error was met; a wrong or missing value is a failure of the test.
 fn read_everything(folder: &Path, damaged: &Path, at: usize) -> bool {
     let Ok(engine) = reopen(folder) else { return true };
@@ -131,7 +170,7 @@ fn read_everything(folder: &Path, damaged: &Path, at: usize) -> bool {
         match engine.get(Space::Records, &number.to_be_bytes()) {
             Err(_) => met = true,
             Ok(value) => {
-                let length = if number % 20 == 0 { 5000 } else { 500 };
+                let length = if number.is_multiple_of(20) { 5000 } else { 500 };
                 assert!(
                     value.is_some_and(|value| *value == vec![number as u8; length]),
                     "{} damaged at {at}: {number} is wrong",
@@ -182,6 +221,15 @@ fn a_value_that_the_engine_cannot_describe_is_refused_and_changes_nothing() {
     batch.put(Space::Records, vec![b'k'; 70_000], "value");
     engine.commit(batch).unwrap_err();
     assert_eq!(engine.get(Space::Records, b"short").unwrap(), None);
+}
+
+#[test]
+fn an_older_journal_has_no_torn_tail() {
+    let (folder, journal, ends) = folder_with_a_journal();
+    File::options().write(true).open(&journal).unwrap().set_len(ends[4] as u64 - 100).unwrap();
+    std::fs::write(folder.path().join("1.jnl"), [0; 100]).unwrap();
+    let said = reopen(folder.path()).unwrap_err().to_string();
+    assert!(said.contains("0.jnl is damaged at byte") && said.contains(&ends[3].to_string()), "{said}");
 }
 
 /// All files below folders of these names.

@@ -18,7 +18,7 @@ use super::client::Client;
 use super::deadline::NEVER;
 use super::download::Download;
 use super::fault::Fault;
-use super::headers::{self, Loop, Origin};
+use super::headers::{self, Origin};
 use super::link::{Link, surely_not_processed};
 use super::pump::{Pump, Stop};
 use super::replay::Upload;
@@ -126,9 +126,17 @@ impl Job<'_> {
         kept: bool,
     ) -> Result<Request<()>, Fault> {
         let client = self.client;
-        let mut fields =
-            headers::for_node(&self.head.headers, &client.worker.pseudonym, &client.address, self.origin)
-                .map_err(|Loop| Fault::Loop)?;
+        // Authority and target are measured with the fields.
+        let target = self.head.uri.path_and_query();
+        let room = client.worker.settings.max_head.saturating_sub(target.map_or(0, |at| at.as_str().len()));
+        let mut fields = headers::for_node(
+            &self.head.headers,
+            &client.worker.pseudonym,
+            &client.address,
+            self.origin,
+            room,
+        )
+        .map_err(Fault::Unfit)?;
         fields.insert(TO, identity.clone());
         fields.insert(EPOCH, table.epoch.clone());
         if !kept {
@@ -140,7 +148,7 @@ impl Job<'_> {
             Some(origin) => Some(origin.authority.clone()),
             None => node.target.authority.as_deref().and_then(|text| Authority::try_from(text).ok()),
         };
-        parts.path_and_query = self.head.uri.path_and_query().cloned();
+        parts.path_and_query = target.cloned();
         let mut request = Request::new(());
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Fault::Target)?;

@@ -7,6 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use kvnode::problem::Problem;
 
 use super::answer::Body;
+use super::headers::Unfit;
 use super::upstream::DialError;
 
 /// Methods that a node may know.
@@ -33,8 +34,8 @@ pub(super) enum Fault {
     NoAdmin,
     /// The admin service went away over this request.
     AdminGone,
-    /// The request has been here before.
-    Loop,
+    /// The request's head cannot go on.
+    Unfit(Unfit),
     /// The ring is empty.
     NoOwner,
     /// The probes say that the owner is down.
@@ -129,9 +130,10 @@ impl Fault {
             | Self::Target
             | Self::Host(_)
             | Self::Key(_)
+            | Self::Unfit(Unfit::TooLarge)
             | Self::SlowBody
             | Self::BadBody => self.client_facts(),
-            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Loop => self.proxy_facts(),
+            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Unfit(Unfit::Loop) => self.proxy_facts(),
             _ => self.node_facts(),
         }
     }
@@ -167,6 +169,13 @@ impl Fault {
             Self::Key(error) => {
                 (bad, key_slug(*error), "The request names no key to route by", key_detail(*error))
             }
+            Self::Unfit(_) => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "large-head",
+                "The request's fields are too large",
+                "With what a proxy adds they would be larger than a node takes; the limit is limits.head."
+                    .to_owned(),
+            ),
             Self::SlowBody => (
                 StatusCode::REQUEST_TIMEOUT,
                 "slow-body",
@@ -180,10 +189,9 @@ impl Fault {
                 "Nothing was changed: the value was not complete.".to_owned(),
             ),
         };
-        let error = if status == StatusCode::BAD_REQUEST || status == StatusCode::REQUEST_TIMEOUT {
-            "http_request_error"
-        } else {
-            "http_request_denied"
+        let error = match self {
+            Self::Connect | Self::Trace => "http_request_denied",
+            _ => "http_request_error",
         };
         Facts { status, slug, title, error, detail }
     }

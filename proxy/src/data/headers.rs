@@ -15,6 +15,12 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// How many fields are added to a request, here and for the node's fence.
 const ADDED: usize = 8;
 
+/// What a field counts beside its name and value, when a head is measured (RFC 9113 6.5.2).
+const PER_FIELD: usize = 32;
+
+/// What is added to a head after it was measured: method, scheme, and the fields for the node's fence.
+const RESERVE: usize = 512;
+
 /// The name by which this proxy is known in `Via`.
 #[derive(Debug)]
 pub(super) struct Pseudonym {
@@ -32,9 +38,14 @@ pub(super) struct Origin {
     forwarded: HeaderValue,
 }
 
-/// The request has passed through this proxy before.
+/// Why a head cannot go on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Loop;
+pub(super) enum Unfit {
+    /// It has passed through this proxy before.
+    Loop,
+    /// With what is added to it, it is larger than heads may be.
+    TooLarge,
+}
 
 impl Pseudonym {
     /// The name for `Via`; what cannot stand there is left out.
@@ -79,12 +90,16 @@ pub(super) fn address_of(peer: SocketAddr) -> HeaderValue {
 ///
 /// What a client says in `Via`, `Forwarded` or `X-Forwarded-*` is kept, and ours is a further line behind it:
 /// only the last line is known to be true.
+///
+/// `room` is what is left of the largest head for fields. A node has the same limit, and after enough heads that
+/// exceed it, it would give up the whole link, with everybody's requests.
 pub(super) fn for_node(
     fields: &HeaderMap,
     pseudonym: &Pseudonym,
     address: &HeaderValue,
     origin: Option<&Origin>,
-) -> Result<HeaderMap, Loop> {
+    room: usize,
+) -> Result<HeaderMap, Unfit> {
     let named = named_by_connection(fields);
     let mut copy = HeaderMap::with_capacity(fields.len() + ADDED);
     for (name, value) in fields {
@@ -92,7 +107,7 @@ pub(super) fn for_node(
             continue;
         }
         if *name == VIA && pseudonym.is_in(value) {
-            return Err(Loop);
+            return Err(Unfit::Loop);
         }
         copy.append(name.clone(), value.clone());
     }
@@ -103,7 +118,8 @@ pub(super) fn for_node(
         copy.append(X_FORWARDED_HOST, origin.host.clone());
         copy.append(FORWARDED, origin.forwarded.clone());
     }
-    Ok(copy)
+    let size: usize = copy.iter().map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD).sum();
+    if size + RESERVE > room { Err(Unfit::TooLarge) } else { Ok(copy) }
 }
 
 /// Fields that concern this connection only, or that this proxy has dealt with, or that only it may say.
@@ -143,14 +159,14 @@ fn is_protected(name: &HeaderName) -> bool {
 mod tests {
     use super::*;
 
-    fn forward(fields: &[(&'static str, &'static str)]) -> Result<HeaderMap, Loop> {
+    fn forward(fields: &[(&'static str, &'static str)]) -> Result<HeaderMap, Unfit> {
         let mut map = HeaderMap::new();
         for (name, value) in fields {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let peer = "[2001:db8::1]:4711".parse().unwrap();
         let origin = Origin::new(Authority::from_static("h:5000"), peer);
-        for_node(&map, &Pseudonym::new("keyway-1"), &address_of(peer), Some(&origin))
+        for_node(&map, &Pseudonym::new("keyway-1"), &address_of(peer), Some(&origin), 4096)
     }
 
     fn lines(map: &HeaderMap, name: &str) -> Vec<String> {
@@ -215,7 +231,18 @@ mod tests {
 
     #[test]
     fn a_request_that_was_here_before_is_a_loop() {
-        assert_eq!(forward(&[("via", "1.1 x, 1.1 keyway-1 (again)")]).unwrap_err(), Loop);
+        assert_eq!(forward(&[("via", "1.1 x, 1.1 keyway-1 (again)")]).unwrap_err(), Unfit::Loop);
         assert!(forward(&[("via", "1.1 keyway-12, 1.1 x-keyway-1")]).is_ok());
+    }
+
+    #[test]
+    fn a_head_that_would_be_too_large_for_the_node_does_not_go_on() {
+        let large: &'static str = "x".repeat(3000).leak();
+        assert!(forward(&[("x-a", large)]).is_ok());
+        assert_eq!(forward(&[("x-a", large), ("x-b", large)]).unwrap_err(), Unfit::TooLarge);
+        let many: Vec<_> = (0..60).map(|_| ("x-a", "1")).collect();
+        assert!(forward(&many).is_ok());
+        let many: Vec<_> = (0..100).map(|_| ("x-a", "1")).collect();
+        assert_eq!(forward(&many).unwrap_err(), Unfit::TooLarge);
     }
 }

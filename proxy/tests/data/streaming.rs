@@ -161,8 +161,13 @@ async fn a_value_that_is_refused_early_gets_its_answer_and_not_a_reset() {
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
     let mut client = proxy.client().await;
     client.send(format!("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", 3 << 20)).await;
-    // Like many clients, this one sends everything before it reads anything.
-    client.send(vec![0; 3 << 20]).await;
+    // Like many clients, this one sends everything before it reads anything. It is not interrupted in that.
+    client.send([0; PIECE]).await;
+    client.has_something().await;
+    for _ in 1..(3 << 20) / PIECE {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(client.try_send(&[0; PIECE]).await);
+    }
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.fields["connection"].as_str()), (413, "close"));
     assert_eq!(answer.text(), "too large");

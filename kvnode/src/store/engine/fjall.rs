@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, Source, Space, is_void};
 
-mod journal;
+mod inspect;
 
 /// Longest key that fjall's journal can describe.
 const MAX_KEY: usize = u16::MAX as usize;
@@ -98,7 +98,7 @@ impl FjallEngine {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_tuned(folder: &Path, options: &Options, tuning: Tuning) -> Result<Self, EngineError> {
-        journal::look_over(folder).map_err(|refusal| EngineError::new("open", refusal))?;
+        inspect::look_over(folder).map_err(|refusal| EngineError::new("open", refusal))?;
         open(folder, options, tuning).map_err(|error| explain(folder, &error))
     }
 

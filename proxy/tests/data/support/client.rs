@@ -118,6 +118,11 @@ impl Client {
         .await
     }
 
+    /// Waits until something has come, without reading it.
+    pub(crate) async fn has_something(&self) {
+        soon(self.stream.readable()).await.unwrap();
+    }
+
     /// Whether nothing has come so far.
     pub(crate) fn is_silent(&mut self) -> bool {
         let mut byte = [0];

@@ -91,7 +91,7 @@ impl FakeNode {
                 });
                 async move {
                     let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    http.max_concurrent_streams(1000).max_header_list_size(1 << 20);
+                    http.max_concurrent_streams(1000).max_header_list_size(64 << 10);
                     let _ = http.serve_connection(TokioIo::new(stream), service).await;
                 }
             }),

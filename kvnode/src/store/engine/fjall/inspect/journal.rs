@@ -1,4 +1,4 @@
-//! Looks at fjall's journals before fjall does, because fjall cannot tell a torn tail from damage.
+//! The journals: a torn tail is cut off, damage is refused. fjall cannot tell them apart.
 //!
 //! A crash in the middle of a commit leaves a batch that is not whole at the very end of the newest journal. Nobody was
 //! told of it, and it is cut off. Anything else that is not whole is damage, and batches behind it were acknowledged.
@@ -12,71 +12,23 @@
 //! (u64); the items, each 2, kind, compression, keyspace (u64), length of the key (u16), of the value (u32), of the
 //! value as stored (u32), key, value, or else 4, keyspace (u64); 3, XXH3-64 of the items, `FJL` and 3.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Buf as _;
 use xxhash_rust::xxh3::xxh3_64;
 
-const VERSION: &str = "version";
-const KEYSPACES: &str = "keyspaces";
-const LOCK: &str = "lock";
+use super::Refusal;
+
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
 const TRAILER: &[u8] = b"FJL\x03";
 
-/// Why the database must not be opened. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    /// fjall's own lock is held.
-    #[error("{} is in use by another process: stop that one first", .0.display())]
-    InUse(PathBuf),
-    /// Whole batches follow on something that is none.
-    #[error(
-        "{} is damaged at byte {at}, and acknowledged writes come after it: restore the data folder from a copy. To \
-         give up every write from that byte on instead, remove newer .jnl files and run: truncate -s {at} {}",
-        file.display(), file.display()
-    )]
-    Damaged {
-        /// The journal.
-        file: PathBuf,
-        /// Where the first broken batch begins.
-        at: usize,
-    },
-    /// The system refuses.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// Makes sure that what fjall will drop when it opens the database in `folder` is what a crash may leave behind.
-pub(super) fn look_over(folder: &Path) -> Result<(), Refusal> {
-    let lock = match OpenOptions::new().write(true).open(folder.join(LOCK)) {
-        Ok(lock) => lock,
-        // It is the first thing that fjall makes.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    // Held while we look: the last batch of a database in use may be unfinished for another reason than a crash.
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Refusal::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    let journals = journals(folder)?;
-    if is_unborn(folder)? {
-        return clear_unborn(folder, &journals);
-    }
-    for (index, file) in journals.iter().enumerate() {
-        look_over_one(file, index + 1 == journals.len())?;
-    }
-    Ok(())
-}
-
 /// The journals, oldest first. Foreign names are left for fjall to complain about.
-fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -90,35 +42,15 @@ fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Whether a first start was cut short before fjall had written its version, which it does before it takes data.
-/// fjall would stumble over what is there.
-fn is_unborn(folder: &Path) -> io::Result<bool> {
-    let exists = |result: io::Result<bool>| match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        other => other,
-    };
-    let has_version = exists(folder.join(VERSION).metadata().map(|about| about.len() > 0))?;
-    let has_tables = exists(folder.join(KEYSPACES).read_dir().map(|mut entries| entries.next().is_some()))?;
-    Ok(!has_version && !has_tables)
+/// Whether nothing was ever written to it.
+pub(super) fn is_empty(file: &Path) -> io::Result<bool> {
+    Ok(without_zeros_at_the_end(&std::fs::read(file)?).is_empty())
 }
 
-fn clear_unborn(folder: &Path, journals: &[PathBuf]) -> Result<(), Refusal> {
-    for file in journals {
-        if !without_zeros_at_the_end(&std::fs::read(file)?).is_empty() {
-            return Err(Refusal::Damaged { file: folder.join(VERSION), at: 0 });
-        }
-    }
-    for file in journals {
-        std::fs::remove_file(file)?;
-    }
-    match std::fs::remove_file(folder.join(VERSION)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn look_over_one(file: &Path, is_newest: bool) -> Result<(), Refusal> {
-    let bytes = std::fs::read(file)?;
+/// Makes sure that all of the journal is whole batches, but for the tail of the newest one.
+pub(super) fn look_over(file: &Path, is_newest: bool) -> Result<(), Refusal> {
+    let failed = Refusal::io(file);
+    let bytes = std::fs::read(file).map_err(&failed)?;
     // No batch ends with a zero.
     let used = without_zeros_at_the_end(&bytes);
     let (mut rest, mut last) = (used, 0);
@@ -130,16 +62,17 @@ fn look_over_one(file: &Path, is_newest: bool) -> Result<(), Refusal> {
     }
     let at = used.len() - rest.len();
     if !is_newest || is_followed_by_a_batch(rest, last) {
-        return Err(Refusal::Damaged { file: file.to_owned(), at });
+        return Err(Refusal::Journal { file: file.to_owned(), at });
     }
     tracing::warn!(
         journal = %file.display(), at,
         "dropped an unfinished commit at the end of the journal: the node was stopped in the middle of it"
     );
-    let journal = File::options().write(true).open(file)?;
-    journal.set_len(at as u64)?;
-    journal.sync_all()?;
-    Ok(())
+    let cut = |journal: File| {
+        journal.set_len(at as u64)?;
+        journal.sync_all()
+    };
+    File::options().write(true).open(file).and_then(cut).map_err(failed)
 }
 
 /// A new journal is 64 MiB of zeros: compared in large pieces.

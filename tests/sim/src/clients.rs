@@ -1,0 +1,116 @@
+//! Clients: each does one operation at a time, sends it again where that is surely safe, and records what it saw.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kvnode::conditions::{Conditions, Tags};
+use kvnode::node::{Operation as Change, Write, Written};
+
+use crate::dice::Dice;
+use crate::linear::{Action, Operation};
+
+/// One client.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// Counts its operations; an answer to an earlier one is not for it any more.
+    pub turn: u64,
+    /// What it is doing.
+    pub doing: Option<Doing>,
+}
+
+/// An operation that has no answer yet.
+#[derive(Debug, Clone)]
+pub struct Doing {
+    /// The key.
+    pub key: Bytes,
+    /// What; the answer in it is not known yet.
+    pub action: Action,
+    /// When it began.
+    pub start: Duration,
+    /// It was sent and may take effect.
+    pub at_large: bool,
+}
+
+/// What all clients saw.
+#[derive(Debug, Default)]
+pub struct History {
+    /// By key.
+    pub keys: BTreeMap<Bytes, Vec<Operation>>,
+    /// Operations that were answered.
+    pub answered: u64,
+    next_value: u64,
+}
+
+impl Client {
+    /// Decides what to do next.
+    pub fn begin(&mut self, keys: &[Bytes], history: &mut History, dice: &mut Dice, now: Duration) {
+        let Some(key) = dice.pick(keys) else { return };
+        history.next_value += 1;
+        let value = history.next_value;
+        let action = match dice.below(10) {
+            0..4 => Action::Put(value),
+            4 => Action::Create(value, false),
+            5 | 6 => Action::Delete(false),
+            _ => Action::Get(None),
+        };
+        self.turn += 1;
+        self.doing = Some(Doing { key: key.clone(), action, start: now, at_large: false });
+    }
+
+    /// The operation has its answer.
+    pub fn end(&mut self, action: Action, history: &mut History, now: Duration) {
+        if let Some(doing) = self.doing.take() {
+            history.answered += 1;
+            history.add(doing, action, Some(now));
+        }
+    }
+
+    /// The operation will never have an answer.
+    pub fn give_up(&mut self, history: &mut History) {
+        if let Some(doing) = self.doing.take() {
+            let action = doing.action.clone();
+            // What was surely never applied need not be explained; nor need a read that nobody saw.
+            if doing.at_large && !matches!(action, Action::Get(_)) {
+                history.add(doing, action, None);
+            }
+        }
+    }
+}
+
+impl History {
+    fn add(&mut self, doing: Doing, action: Action, end: Option<Duration>) {
+        let operation = Operation { start: doing.start, end, action };
+        self.keys.entry(doing.key).or_default().push(operation);
+    }
+}
+
+impl Doing {
+    /// The write that it is, or `None` for a read.
+    #[must_use]
+    pub fn write(&self) -> Option<Write> {
+        let put = |value: &u64| Change::Put {
+            content_type: None,
+            content_encoding: None,
+            value: Bytes::from(value.to_string()),
+        };
+        let if_none_match = matches!(self.action, Action::Create(..)).then_some(Tags::Any);
+        let operation = match &self.action {
+            Action::Put(value) | Action::Create(value, _) => put(value),
+            Action::Delete(_) => Change::Delete,
+            Action::Get(_) => return None,
+        };
+        let conditions = Conditions { if_none_match, ..Conditions::default() };
+        Some(Write { key: self.key.clone(), operation, conditions })
+    }
+
+    /// The action with the answer in it.
+    #[must_use]
+    pub fn answered(&self, written: Written) -> Action {
+        match &self.action {
+            Action::Create(value, _) => Action::Create(*value, written != Written::PreconditionFailed),
+            Action::Delete(_) => Action::Delete(written == Written::Deleted),
+            other => other.clone(),
+        }
+    }
+}

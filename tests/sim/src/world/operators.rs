@@ -1,0 +1,109 @@
+//! What operators ask for, and what goes wrong meanwhile.
+
+use super::*;
+
+impl World {
+    pub(super) fn request(&mut self) {
+        if self.healing {
+            return;
+        }
+        let delay = self.dice.between(Duration::from_millis(300), Duration::from_secs(4));
+        self.after(delay, Event::Request);
+        if self.life.is_multiple_of(2) || self.view.queue.len() > 2 {
+            return;
+        }
+        let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        let members: Vec<NodeName> = self.view.nodes.keys().cloned().collect();
+        let Some(member) = self.dice.pick(&members).cloned() else { return };
+        if self.dice.per_mille(200) {
+            if let Some(id) = self.view.open.as_ref().map(|open| open.change.id)
+                && let Ok((next, cancelled)) = cancel(&self.view, id, now)
+                && next.epoch > self.view.epoch
+            {
+                self.note(&format!("cancel {id}: {cancelled:?}"));
+                self.set_view(next);
+            }
+            return;
+        }
+        let (order, found) = match self.dice.below(5) {
+            0 | 1 if members.len() < 6 => self.newcomer(),
+            0..=3 => (Order::RemoveServer(RemoveServer { name: member, force: false }), Found::Up(true)),
+            _ => {
+                let weight = u16::try_from(self.dice.below(4)).unwrap_or(1);
+                (Order::Reweight(Reweight { name: member, weight }), Found::Up(true))
+            }
+        };
+        if let Ok((Some(next), accepted)) = submit(&self.view, &order, &Terms::default(), &found, now) {
+            self.note(&format!("{order:?}: {accepted:?}"));
+            self.set_view(next);
+        }
+    }
+
+    pub(super) fn newcomer(&mut self) -> (Order, Found) {
+        let i = self.nodes.len() as u64 + 1;
+        let name = name(i);
+        let id = Id(u128::from(100 + i));
+        self.nodes.insert(name.clone(), Node::new(name.clone(), id));
+        self.start_node(&name);
+        let status = Status {
+            name: name.clone(),
+            id,
+            boot: Id(0),
+            known_boots: Vec::new(),
+            cluster: None,
+            history: None,
+            epoch: 0,
+            points: None,
+            serving: true,
+            records: 0,
+            bytes: 0,
+            refusal: None,
+            moves: Vec::new(),
+            cleaned: None,
+        };
+        let adopt = Adopt { url: format!("http://{name}"), name: None, erase: false };
+        (Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) }), Found::Node(Box::new(status)))
+    }
+
+    pub(super) fn fault(&mut self) {
+        if self.healing {
+            return;
+        }
+        let delay = self.dice.between(Duration::from_millis(200), Duration::from_secs(3));
+        self.after(delay, Event::Fault);
+        let names: Vec<NodeName> = self.nodes.keys().cloned().collect();
+        let Some(name) = self.dice.pick(&names).cloned() else { return };
+        let until = self.now + self.dice.between(Duration::from_millis(20), Duration::from_secs(4));
+        match self.dice.below(10) {
+            0..4 => self.crash(&name),
+            4 | 5 => {
+                self.note(&format!("{name} is frozen until {:.3}", until.as_secs_f64()));
+                if let Some(node) = self.nodes.get_mut(&name) {
+                    node.frozen_until = until;
+                }
+            }
+            6 => self.coordinator_down(),
+            _ => {
+                let other = self.dice.pick(&names).map_or(COORDINATOR, NodeName::as_str).to_owned();
+                let other = if self.dice.per_mille(300) { COORDINATOR.to_owned() } else { other };
+                let name = name.to_string();
+                self.note(&format!("{name} and {other} are cut off until {:.3}", until.as_secs_f64()));
+                let pair = if name < other { (name, other) } else { (other, name) };
+                self.cuts.insert(pair, until);
+            }
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.healing = true;
+        self.note("all faults end");
+        let names: Vec<NodeName> = self.nodes.keys().cloned().collect();
+        for name in names {
+            if let Some(node) = self.nodes.get_mut(&name) {
+                node.frozen_until = Duration::ZERO;
+            }
+            self.start_node(&name);
+        }
+        self.coordinator_up();
+    }
+}

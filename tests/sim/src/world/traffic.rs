@@ -1,0 +1,117 @@
+//! Clients on their way to nodes and back.
+
+use super::*;
+
+impl World {
+    pub(super) fn step_later(&mut self, client: usize) {
+        let delay = self.dice.between(Duration::from_millis(50), Duration::from_millis(500));
+        let turn = self.clients[client].turn;
+        self.after(delay, Event::Step(client, turn));
+    }
+
+    pub(super) fn step(&mut self, client: usize, turn: u64) {
+        if self.healing || self.clients[client].turn != turn || self.clients[client].doing.is_some() {
+            return;
+        }
+        let history = &mut self.history;
+        let keys: Vec<Bytes> = self
+            .keys
+            .iter()
+            .filter(|key| history.keys.get(*key).is_none_or(|seen| seen.len() < 110))
+            .cloned()
+            .collect();
+        self.clients[client].begin(&keys, history, &mut self.dice, self.now);
+        let turn = self.clients[client].turn;
+        self.after(Duration::ZERO, Event::Send(client, turn));
+        self.after(Duration::from_secs(6), Event::GiveUp(client, turn));
+    }
+
+    pub(super) fn send(&mut self, client: usize, turn: u64) {
+        if self.clients[client].turn != turn {
+            return;
+        }
+        // Now and then a proxy is one view behind.
+        let view = if self.dice.per_mille(100) { &self.before } else { &self.view };
+        let Some(doing) = self.clients[client].doing.as_mut() else { return };
+        let key = doing.key.clone();
+        let target = view.ring().owner(Position::of(&key)).cloned();
+        let member = target.as_ref().and_then(|name| view.nodes.get(name));
+        let (Some(name), Some((Some(id), Some(boot)))) = (target, member.map(|node| (node.id, node.boot)))
+        else {
+            return self.after(Duration::from_millis(50), Event::Send(client, turn));
+        };
+        let route = Route { epoch: Some(view.epoch), to: Some(address(view.cluster, id, boot)) };
+        doing.at_large = true;
+        let write = doing.write();
+        let Some(process) = self.boot(&name) else {
+            return self.retry(client, turn);
+        };
+        let Some(delay) = self.travel(COORDINATOR, name.as_str()) else { return };
+        let event = match write {
+            Some(write) => {
+                Event::Command(name, process, Command::Write(write, route, Waiter::Client(client, turn)))
+            }
+            None => Event::ReadAt(client, turn, name, process, route),
+        };
+        self.after(delay, event);
+    }
+
+    /// The request was surely not applied: it is sent again, by the view of that time.
+    pub(super) fn retry(&mut self, client: usize, turn: u64) {
+        if let Some(doing) = self.clients[client].doing.as_mut() {
+            doing.at_large = false;
+        }
+        let delay = self.dice.between(Duration::from_millis(5), Duration::from_millis(60));
+        self.after(delay, Event::Send(client, turn));
+    }
+
+    pub(super) fn read_at(&mut self, client: usize, turn: u64, name: &NodeName, boot: Id, route: &Route) {
+        let Some(node) = self.nodes.get(name) else { return };
+        if self.boot(name) != Some(boot) {
+            return;
+        }
+        if node.frozen_until > self.now {
+            let delay = node.frozen_until - self.now;
+            return self.after(delay, Event::ReadAt(client, turn, name.clone(), boot, route.clone()));
+        }
+        let Some(doing) = &self.clients[client].doing else { return };
+        let read = node.read(&doing.key, route);
+        let answer = read
+            .map(|record| record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok()));
+        if let Some(delay) = self.travel(name.as_str(), COORDINATOR) {
+            self.after(delay, Event::ReadAnswer(client, turn, answer));
+        }
+    }
+
+    pub(super) fn read_answer(&mut self, client: usize, turn: u64, answer: &Result<Option<u64>, Refused>) {
+        if self.clients[client].turn != turn || self.clients[client].doing.is_none() {
+            return;
+        }
+        match answer {
+            Ok(value) => {
+                self.clients[client].end(Action::Get(*value), &mut self.history, self.now);
+                self.step_later(client);
+            }
+            Err(_) => self.retry(client, turn),
+        }
+    }
+
+    pub(super) fn write_answer(&mut self, client: usize, turn: u64, answer: &Result<Written, Refused>) {
+        let Some(doing) = self.clients[client].doing.as_ref().filter(|_| self.clients[client].turn == turn)
+        else {
+            return;
+        };
+        match answer {
+            Ok(written) => {
+                let action = doing.answered(*written);
+                self.clients[client].end(action, &mut self.history, self.now);
+                self.step_later(client);
+            }
+            Err(Refused::Stopped) => {
+                self.clients[client].give_up(&mut self.history);
+                self.step_later(client);
+            }
+            Err(_) => self.retry(client, turn),
+        }
+    }
+}

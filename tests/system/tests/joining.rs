@@ -1,0 +1,101 @@
+//! Nodes that ask to be taken in with `--join`.
+
+use harness::{Cluster, Node, Setup, eventually, secs, story};
+
+use crate::support::{all_there, filled};
+
+#[test]
+fn a_node_with_the_secret_joins_by_itself() {
+    story(secs(90), || async {
+        let cluster = Cluster::start().await;
+        let history = filled(&cluster, 1000).await;
+        let node = Node::joining("late", &cluster).await;
+        in_the_ring(&cluster, "late").await;
+        assert_eq!(cluster.admin().ring().await.url("late"), node.url());
+        all_there(&cluster, &history).await;
+        let read_there = (0..1000).map(|key| history.content().name(key));
+        assert!(cluster.admin().owners(read_there.take(100)).await.values().any(|owner| owner == "late"));
+    });
+}
+
+#[test]
+fn a_node_that_joined_is_known_again_after_a_restart_on_another_port() {
+    story(secs(120), || async {
+        let cluster = Cluster::start().await;
+        let history = filled(&cluster, 500).await;
+        let mut node = Node::joining("late", &cluster).await;
+        in_the_ring(&cluster, "late").await;
+        let changes = cluster.admin().changes().await.len();
+        node.process.kill();
+        drop(node);
+        let node = Node::joining("late", &cluster).await;
+        eventually(secs(30), "the cluster knows where it is now", || async {
+            let url = cluster.admin().ring().await.url("late");
+            if url == node.url() { Ok(()) } else { Err(url) }
+        })
+        .await;
+        cluster.admin().ready(secs(30)).await;
+        assert_eq!(cluster.admin().changes().await.len(), changes, "a restart is no change of the ring");
+        all_there(&cluster, &history).await;
+    });
+}
+
+#[test]
+fn a_node_with_another_secret_is_not_taken_in() {
+    story(secs(60), || async {
+        let cluster = Cluster::start().await;
+        let before = cluster.admin().ring().await;
+        let stranger = Node::launch("stranger", cluster.scratch())
+            .env("KEYWAY_CLUSTER_SECRET", "0123456789abcdef0123456789abcdef")
+            .flag("--join", format!("http://{}", cluster.admin_address()));
+        // Whether it gives up or keeps asking is its own affair.
+        let node = Node::try_started(&stranger).await;
+        let log = cluster.scratch().log("stranger");
+        eventually(secs(15), "the stranger says that its secret is wrong", || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            async move { if text.to_lowercase().contains("secret") { Ok(()) } else { Err(text) } }
+        })
+        .await;
+        drop(node);
+        assert_eq!(cluster.admin().ring().await.names(), before.names());
+        assert!(cluster.admin().changes().await.is_empty());
+    });
+}
+
+#[test]
+fn joining_by_itself_can_be_switched_off() {
+    story(secs(60), || async {
+        let cluster = Setup::new().config("[join]\nauto = false\n").start().await;
+        let node = Node::try_started(
+            &Node::launch_for("late", &cluster).flag("--join", format!("http://{}", cluster.admin_address())),
+        )
+        .await;
+        let log = cluster.scratch().log("late");
+        eventually(secs(15), "the node is told that it must be added by hand", || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            async move {
+                if text.contains("add-server") || text.contains("join.auto") { Ok(()) } else { Err(text) }
+            }
+        })
+        .await;
+        assert!(cluster.admin().changes().await.is_empty());
+        assert_eq!(cluster.admin().ring().await.names(), ["n1", "n2", "n3"]);
+        drop(node);
+    });
+}
+
+async fn in_the_ring(cluster: &Cluster, node: &str) {
+    eventually(secs(30), &format!("{node} is in the ring and nothing is left to do"), || async {
+        let open = cluster.admin().changes().await;
+        let busy = open
+            .iter()
+            .any(|change| !matches!(harness::admin::state(change), "done" | "failed" | "cancelled"));
+        let names = cluster.admin().ring().await.names();
+        if names.iter().any(|name| name == node) && !busy {
+            Ok(())
+        } else {
+            Err(format!("{names:?} {open:?}"))
+        }
+    })
+    .await;
+}
