@@ -87,15 +87,15 @@ impl<T> Core<T> {
     pub(super) fn beat(&mut self, beat: BeatIn, reply: T, now: Now) -> Result<(), EngineError> {
         let mut refusal = None;
         let meant = beat.expect.is_none_or(|id| id == self.identity.id);
-        if meant && beat.erase {
-            refusal = self.erase(beat.cluster);
-        }
         if let Some(outlook) = beat.outlook.filter(|_| meant) {
             match self.consider(&outlook.view) {
                 Ok(true) => self.adopt(outlook, now)?,
                 Ok(false) => {}
                 Err(reason) => refusal = Some(reason),
             }
+        }
+        if meant && beat.erase && refusal.is_none() {
+            refusal = self.erase(beat.cluster);
         }
         let status = self.status(refusal);
         self.effects.push(Effect::Status(reply, Box::new(status)));
@@ -286,14 +286,17 @@ impl<T> Core<T> {
         }
     }
 
-    /// Begins to erase the folder of a node that was removed.
+    /// Begins to erase the folder of a node that was removed: its view does not name it, or names no process of it.
     fn erase(&mut self, cluster: hashring::Id) -> Option<String> {
-        let outside = matches!(self.fence.standing, Standing::Outside)
-            && self.outlook.as_ref().is_some_and(|outlook| outlook.view.cluster == cluster);
-        if !outside {
+        let view = self.outlook.as_ref().map(|outlook| &outlook.view).filter(|view| view.cluster == cluster);
+        let admitted =
+            |view: &View| view.nodes.get(&self.identity.name).is_some_and(|node| node.boot.is_some());
+        if view.is_none_or(admitted) {
             return Some("only a node that was removed from this cluster can be erased".to_owned());
         }
-        if !self.sweeps.iter().any(|sweep| sweep.purpose == Purpose::Erase) {
+        if self.staging.counts().records > 0
+            && !self.sweeps.iter().any(|sweep| sweep.purpose == Purpose::Erase)
+        {
             self.sweeps.push_back(Sweep::new(Purpose::Erase, Arc::new(RangeSet::whole())));
         }
         None

@@ -61,10 +61,13 @@ impl Asker {
     async fn ask_one(self, name: NodeName) {
         let mut views = self.board.view.subscribe();
         let mut last: Option<Status> = None;
+        let mut url = String::new();
         loop {
             let view = views.borrow_and_update().clone();
-            let Some(node) = view.nodes.get(&name) else { return };
-            let url = self.url(&name).unwrap_or_else(|| node.url.clone());
+            let Some(node) = view.nodes.get(&name) else {
+                return self.say_goodbye(&url, last.as_ref(), &view).await;
+            };
+            url = self.url(&name).unwrap_or_else(|| node.url.clone());
             let behind = last.as_ref().is_some_and(|status| status.epoch < view.epoch);
             let beat = beat(&view, &name, last.as_ref(), behind);
             let heard = self.ask(&url, &beat).await;
@@ -75,6 +78,16 @@ impl Asker {
                 if view.open.is_some() || view.cleaning.is_some() || !caught_up { BUSY } else { CALM };
             // A new decision is brought at once.
             let _ = timeout(pause, views.changed()).await;
+        }
+    }
+
+    /// Lets a node know that it was removed, if it can be reached. It serves nothing any more in any case.
+    async fn say_goodbye(&self, url: &str, last: Option<&Status>, view: &View) {
+        let Some(expect) = last.map(|status| status.id) else { return };
+        let goodbye =
+            Beat { cluster: view.cluster, view: Some(view.clone()), expect: Some(expect), erase: false };
+        if let Err(error) = self.ask(url, &goodbye).await {
+            tracing::debug!(url, error, "a removed node could not be told");
         }
     }
 
@@ -119,10 +132,5 @@ fn beat(view: &View, name: &NodeName, last: Option<&Status>, behind: bool) -> Be
         wanted && view.nodes.get(name).is_some_and(|node| node.boot.is_none())
     });
     let holds = last.is_some_and(|status| status.records > 0);
-    Beat {
-        cluster: view.cluster,
-        view: (brings && !(erase && holds)).then(|| view.clone()),
-        expect,
-        erase: erase && holds,
-    }
+    Beat { cluster: view.cluster, view: brings.then(|| view.clone()), expect, erase: erase && holds }
 }

@@ -196,8 +196,9 @@ impl Decider {
         self.view = Arc::new(next);
         self.sight.keep(&self.view);
         self.bridge.publish((*self.view).clone());
-        self.keep_children();
+        // Before the children: who stops one reads here which are still wanted.
         self.board.view.send_replace(self.view.clone());
+        self.keep_children();
         Ok(())
     }
 

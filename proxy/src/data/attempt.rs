@@ -168,11 +168,12 @@ impl Job<'_> {
         in_flight: InFlight,
     ) -> Attempt {
         let times = self.client.worker.times;
-        let refused = match pump.is_done() || !self.head.headers.contains_key(EXPECT) {
-            true => None,
-            // The client holds its body back until somebody asks for it. A node that refuses it by its head,
-            // because it is too large, gets the chance to say so before that.
-            false => tokio::time::timeout(REFUSAL, &mut answer).await.ok(),
+        // A client that expects to be asked for its body holds it back. A node that refuses the body by its head,
+        // because it is too large, gets the chance to say so before that.
+        let held_back = !upload.is_taken_in() && self.head.headers.contains_key(EXPECT);
+        let refused = match held_back {
+            true => tokio::time::timeout(REFUSAL, &mut answer).await.ok(),
+            false => None,
         };
         self.client.allow(if pump.is_done() { times.answer } else { times.body });
         let answered = match refused {
@@ -199,6 +200,7 @@ impl Job<'_> {
             Err(Broken::Late) => {
                 // If the link is stuck rather than the node slow, the next requests need another one.
                 node.retire(link);
+                self.client.worker.metrics.unknown_outcomes.add(1);
                 Attempt::Failed(Fault::Late { node: node.target.name.clone(), safe: self.is_safe() })
             }
             Err(Broken::Stream(error)) => {

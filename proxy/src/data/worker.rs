@@ -2,6 +2,7 @@
 //! thread but the bridge, which it looks at, and its metrics, which others look at.
 
 use std::cell::{Cell, RefCell};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -182,8 +183,9 @@ impl Worker {
     fn take_in(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         if self.metrics.connections.get() >= self.settings.max_connections as u64 {
             self.metrics.turned_away.add(1);
-            // A fresh socket has room for these few bytes; if not, the client sees the close alone.
-            let _ = stream.try_write(CROWDED);
+            // A fresh socket has room for these few bytes; if not, the client sees the close alone. Past the
+            // runtime, which does not know yet that the socket can be written to.
+            let _ = stream.into_std().and_then(|mut stream| stream.write(CROWDED));
             return;
         }
         // Only a delay if it fails, and then the connection is broken anyway.

@@ -92,7 +92,7 @@ async fn a_node_that_hangs_is_504_and_a_write_is_said_to_be_unknown() {
         assert_eq!(late.text().contains("unknown"), unknown, "{}", late.text());
         assert_eq!(late.fields["proxy-status"], "keyway; error=http_response_timeout; next-hop=\"n1\"");
     }
-    assert_eq!(node.calls(), 2);
+    assert_eq!((node.calls(), proxy.counts().unknown_outcomes), (2, 2));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod support;
 mod bad_startup;
 mod drain;
 mod local_mode;
+mod tour;
 
 // Requests.
 mod bad_requests;
