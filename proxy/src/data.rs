@@ -5,10 +5,10 @@
 //! 1. `listen`, `workers`, `worker`: threads that share nothing, one listener each;
 //! 2. `client`, `socket`, `deadline`: a connection, what it is doing and how long it may;
 //! 3. `route`: what the head asks for, and by which position;
-//! 4. `forward`: tries until there is an answer, or a reason why there is none;
+//! 4. `forward`, `attempt`: tries until there is an answer, or a reason why there is none;
 //! 5. `headers`, `replay`, `pump`: what goes to the node, and what is kept to send it again;
 //! 6. `upstream`, `link`: the connection to the node;
-//! 7. `download`, `answer`, `fault`: what comes back.
+//! 7. `download`, `answer`, `fault`: what comes back; `rest`: what the client still sends by then.
 //!
 //! `admin` hands the admin plane's requests over to the control runtime. Nothing here waits for control.
 

@@ -248,14 +248,15 @@ impl Decider {
     fn log_news(&self, name: &NodeName, heard: &Result<Status, String>) {
         let seen = self.sight.node(name);
         match heard {
+            // One that was never heard is still starting; what it is waited for is in its change or in the ring.
             Err(error) => {
-                if seen.is_none_or(|seen| seen.silent_since.is_none()) {
+                if seen.is_some_and(|seen| seen.heard.is_some() && seen.silent_since.is_none()) {
                     tracing::warn!(node = %name, error, "a node does not answer");
                 }
             }
             Ok(status) => {
                 let last = seen.and_then(|seen| seen.status.as_ref());
-                if seen.is_some_and(|seen| seen.silent_since.is_some()) {
+                if seen.is_some_and(|seen| seen.heard.is_some() && seen.silent_since.is_some()) {
                     tracing::info!(node = %name, "a node answers again");
                 }
                 if let Some(refusal) = &status.refusal
