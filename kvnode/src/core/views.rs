@@ -48,10 +48,9 @@ impl<T> Core<T> {
     }
 
     fn recall_inbound(&mut self) -> Result<(), Fault> {
-        let limit = Limit { entries: usize::MAX, bytes: usize::MAX };
         // '0' is the byte behind '/'.
         let bounds = (Bound::Included(INBOUND.as_bytes()), Bound::Excluded(b"inbound0".as_slice()));
-        for (_, bytes) in self.staging.engine().scan(Space::Meta, bounds, limit)? {
+        for (_, bytes) in self.staging.engine().scan(Space::Meta, bounds, Limit::NONE)? {
             let inbound: Inbound = parse(INBOUND, &bytes)?;
             if !inbound.ready {
                 // Its wipe ended with the process; the old owner opens the session again.

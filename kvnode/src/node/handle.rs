@@ -19,8 +19,7 @@ use crate::fence::FenceCell;
 use crate::handover::message::{Ack, Malformed, Message};
 use crate::protocol::{Beat, Census, CensusQuestion, Status};
 use crate::store::cache::ReadCache;
-use crate::store::engine::fjall::FjallEngine;
-use crate::store::engine::{Engine, Options};
+use crate::store::engine::{self, Engine, Options};
 use crate::store::folder::Folder;
 use crate::store::record::StoreKey;
 use crate::writer::{FreeBytes, Queue, Shared, Waiter, Writer};
@@ -100,12 +99,12 @@ impl Node {
         getrandom::fill(&mut boot).map_err(|error| OpenError::Random(error.to_string()))?;
         let boot = Id(u128::from_le_bytes(boot));
         let identity = Identity { name: options.name, id: folder.id(), boot, joins: options.joins };
-        let engine = FjallEngine::open(&folder.engine_path(), &Options::default()).map_err(Fault::Engine)?;
+        let engine = engine::open(&folder.engine_path(), &Options::default()).map_err(Fault::Engine)?;
         let cache = Arc::new(ReadCache::new(usize::try_from(options.cache_bytes).unwrap_or(usize::MAX)));
         // The folder stays locked for as long as the writer lives.
         let free_bytes = Box::new(move || folder.free_bytes().ok());
         let disk: (FreeBytes, u64) = (free_bytes, options.disk_reserve);
-        Self::start(identity, Arc::new(engine), cache, options.secret.as_deref(), disk)
+        Self::start(identity, engine, cache, options.secret.as_deref(), disk)
     }
 
     /// Runs a node over an engine that is open: on this runtime and a thread of its own.

@@ -116,7 +116,7 @@ fn one_move(view: &View, open: &OpenChange, one: &Move, sight: &Sight) -> MovePr
         from: one.from.clone(),
         to: one.to.clone(),
         state: acting.or(source).map_or("waiting", |part| word(&part.state)).to_owned(),
-        ranges: Some(one.ranges.segments().len()),
+        ranges: Some(one.ranges.len()),
         keys: Count { done: done(|part| part.records), total: records },
         bytes: Count { done: done(|part| part.bytes), total: bytes },
         trouble: source.and_then(|part| part.trouble.clone()),
@@ -132,7 +132,7 @@ fn one_move(view: &View, open: &OpenChange, one: &Move, sight: &Sight) -> MovePr
 )]
 fn estimate(view: &View, open: &OpenChange, one: &Move, sight: &Sight) -> (Option<u64>, Option<u64>) {
     let whole: u128 = view.nodes.get(&one.from).map_or(0, |_| owned(view, open, &one.from));
-    let moved: u128 = one.ranges.segments().iter().map(|&(low, high)| u128::from(high - low) + 1).sum();
+    let moved: u128 = one.ranges.size();
     let part = moved as f64 / (whole as f64).max(1.0);
     let of = |count: u64| (count as f64 * part.min(1.0)).round() as u64;
     let status = sight.member(view, &one.from);
@@ -186,7 +186,7 @@ fn blocked(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now)
     }
     let ranges = |silent: &NodeName| -> usize {
         let touched = plan.moves.iter().filter(|one| one.from == *silent || one.to == *silent);
-        touched.map(|one| one.ranges.segments().len()).sum()
+        touched.map(|one| one.ranges.len()).sum()
     };
     let silent = plan
         .moves
