@@ -124,12 +124,14 @@ pub enum Accepted {
 }
 
 /// `PATCH /admin/changes/ID`; what is `None` stays as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Adjust {
     /// Hold it, or go on.
     pub paused: Option<bool>,
     /// The new limit in bytes a second; `Some(None)` = no limit.
     pub rate: Option<Option<u64>>,
+    /// This old owner is stopped: the new owners need not wait for its seal.
+    pub force_seal: Option<NodeName>,
 }
 
 /// What a cancellation did.

@@ -165,7 +165,10 @@ impl<T> Core<T> {
         let me = &self.identity.name;
         let ranges = outlook.moves.iter().find(|(from, to, _)| *from == message.from && to == me);
         let source = outlook.view.nodes.get(&message.from);
-        let open = outlook.view.open.as_ref().filter(|open| open.session == message.session);
+        // From a node that was given up nothing is taken any more: this one may have acted since.
+        let open = outlook.view.open.as_ref();
+        let open =
+            open.filter(|open| open.session == message.session && !open.given_up.contains(&message.from));
         match (open, ranges) {
             (Some(open), Some((_, _, ranges)))
                 if self.is_member() && source.is_some_and(|node| node.id == Some(message.source_id)) =>

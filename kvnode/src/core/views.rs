@@ -190,8 +190,7 @@ impl<T> Core<T> {
         };
         let sealed = |from: &NodeName| {
             let inbound = self.targets.get(from);
-            let asserted_dead = open.change.force && *from == open.change.node;
-            asserted_dead || inbound.is_some_and(|one| one.sealed && one.session == open.session)
+            open.needs_no_seal(from) || inbound.is_some_and(|one| one.sealed && one.session == open.session)
         };
         let coming = outlook.moves.iter().filter(|(from, to, _)| *to == self.identity.name && !sealed(from));
         coming.map(|(_, _, ranges)| ranges.clone()).collect()
@@ -229,8 +228,10 @@ impl<T> Core<T> {
         let mut kept = BTreeMap::new();
         if let Some(open) = outlook.view.open.as_ref().filter(|_| self.is_member()) {
             let paused = open.change.paused || open.stopped.is_some();
+            // A node that was given up and is there again has nothing to seal: it serves by the new ring only.
+            let given_up = open.given_up.contains(&self.identity.name);
             for (from, to, ranges) in &outlook.moves {
-                if *from != self.identity.name {
+                if *from != self.identity.name || given_up {
                     continue;
                 }
                 let same = old.remove(to).filter(|source| source.terms().session == open.session);
@@ -303,11 +304,13 @@ impl<T> Core<T> {
 
     fn status(&self, refusal: Option<String>) -> Status {
         let view = self.outlook.as_ref().map(|outlook| &outlook.view);
-        let switched =
-            view.and_then(|view| view.open.as_ref()).is_some_and(|open| open.phase == Phase::Switched);
+        let switched = view.and_then(|view| view.open.as_ref()).filter(|open| open.phase == Phase::Switched);
+        let acts = |inbound: &Inbound| {
+            switched.is_some_and(|open| inbound.sealed || open.needs_no_seal(&inbound.from))
+        };
         let counts = self.staging.counts();
         let sources = self.sources.values().map(Source::status);
-        let targets = self.targets.values().map(|inbound| inbound.status(switched));
+        let targets = self.targets.values().map(|inbound| inbound.status(acts(inbound)));
         Status {
             name: self.identity.name.clone(),
             id: self.identity.id,

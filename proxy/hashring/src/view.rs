@@ -161,6 +161,9 @@ pub struct OpenChange {
     pub stopped: Option<String>,
     /// Per move: what both sides counted before the switch.
     pub receipts: Vec<Receipt>,
+    /// Nodes that an operator asserts to be stopped, once the new ring serves: the change ends without them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given_up: BTreeSet<NodeName>,
 }
 
 /// How far an open change is.
@@ -213,6 +216,9 @@ pub struct Cleaning {
     pub after: Vec<Member>,
     /// The nodes that have not reported yet.
     pub nodes: BTreeSet<NodeName>,
+    /// New owners that were given up: what went to them is kept, for there is no other copy of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub spared: BTreeSet<NodeName>,
 }
 
 /// How a change ended.
@@ -243,6 +249,14 @@ pub struct FinishedChange {
     pub finished_ms: u64,
     /// Per move: what both sides counted, and the hold.
     pub receipts: Vec<Receipt>,
+}
+
+impl OpenChange {
+    /// Whether this old owner need not seal: it is asserted to be stopped, so it serves nothing any more.
+    #[must_use]
+    pub fn needs_no_seal(&self, from: &NodeName) -> bool {
+        self.given_up.contains(from) || (self.change.force && self.change.node == *from)
+    }
 }
 
 impl View {
@@ -310,13 +324,14 @@ impl View {
         Some(Plan::between(&Ring::new(self.points, before), &Ring::new(self.points, after)))
     }
 
-    /// What the last change left to delete: its moves, restricted to nodes that have not reported yet.
+    /// What the last change left to delete: its moves, restricted to nodes that have not reported yet, and without
+    /// what went to a new owner that was given up.
     #[must_use]
     pub fn cleaning_plan(&self) -> Option<Plan> {
         let cleaning = self.cleaning.as_ref()?;
         let ring = |members: &[Member]| Ring::new(self.points, members.iter().cloned());
         let mut plan = Plan::between(&ring(&cleaning.before), &ring(&cleaning.after));
-        plan.moves.retain(|one| cleaning.nodes.contains(&one.from));
+        plan.moves.retain(|one| cleaning.nodes.contains(&one.from) && !cleaning.spared.contains(&one.to));
         Some(plan)
     }
 

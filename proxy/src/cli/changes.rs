@@ -23,6 +23,9 @@ pub(super) struct Changes {
     /// Copy at most so much a second, such as 10MiB; "none" = as fast as it goes
     #[arg(long, requires = "id", conflicts_with = "cancel", value_name = "SIZE")]
     rate: Option<String>,
+    /// This node is stopped and will not come back soon: the new owners of its ranges need not wait for its seal
+    #[arg(long, requires = "id", conflicts_with = "cancel", value_name = "NODE")]
+    force_seal: Option<String>,
     /// Drop it; once the new ring serves, take it back with another change
     #[arg(long, requires = "id")]
     cancel: bool,
@@ -56,6 +59,9 @@ async fn one(client: &Client, id: u64, order: &Changes) -> Result<Reply, Failed>
     }
     if let Some(rate) = &order.rate {
         body.insert("rate".to_owned(), if rate == "none" { Value::Null } else { json!(rate) });
+    }
+    if let Some(node) = &order.force_seal {
+        body.insert("force_seal".to_owned(), node.as_str().into());
     }
     if body.is_empty() {
         return client.ask(Method::GET, &target, None).await;

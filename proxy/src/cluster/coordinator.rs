@@ -202,7 +202,8 @@ impl Control for Coordinator {
     }
 
     async fn adjust(&self, change: u64, adjust: Adjust) -> Result<(), Refusal> {
-        let edit = move |view: &View, _| Ok((Some(requests::adjust(view, change, adjust)?), ()));
+        let up = adjust.force_seal.as_ref().is_some_and(|name| self.asker.is_up(name));
+        let edit = move |view: &View, _| Ok((Some(requests::adjust(view, change, &adjust, up)?), ()));
         self.asker.errands.edit(edit).await
     }
 

@@ -56,8 +56,7 @@ pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<O
         return Ok(Some(next));
     }
     Ok(match &view.open {
-        None if view.cleaning.is_some() => clean(view, sight),
-        None => begin(view, now),
+        None => clean(view, sight).or_else(|| begin(view, sight, now)),
         Some(open) => match open.phase {
             Phase::Arriving => arrive(view, open, sight, since, now),
             Phase::Moving => go_on(view, open, plan, sight, since, now),
@@ -146,10 +145,18 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
     next
 }
 
-/// Opens the first change that waits.
-fn begin(view: &View, now: Now) -> Option<View> {
+/// Opens the first change that waits, once all is cleaned: what was moved away must not lie where it may come back
+/// to. Only a dead node that is to be removed by force is not waited for.
+fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     let mut next = view.successor();
-    let change = next.queue.pop_front()?;
+    let mut change = next.queue.pop_front()?;
+    let left = view.cleaning.iter().flat_map(|cleaning| &cleaning.nodes);
+    if !left.into_iter().all(|name| change.force && *name == change.node) {
+        return None;
+    }
+    next.cleaning = None;
+    // It came back while this waited: its keys can be moved after all.
+    change.force &= !sight.is_up(view, &change.node, now.steady);
     let epoch = next.epoch;
     let before = view.nodes.get(&change.node).map(|node| node.weight);
     let (before, phase) = match (change.kind, before, &change.newcomer) {
@@ -188,6 +195,7 @@ fn begin(view: &View, now: Now) -> Option<View> {
         mismatches: 0,
         stopped: None,
         receipts: Vec::new(),
+        given_up: BTreeSet::new(),
     });
     Some(next)
 }
@@ -325,17 +333,16 @@ fn switch(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight) -> View {
 /// Every new owner acts: the change is done.
 fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) -> Option<View> {
     let session = open.session;
-    let asserted_dead = |name: &NodeName| open.change.force && *name == open.change.node;
     let acts = |one: &hashring::Move| {
         let target = sight.part(view, session, Side::Target, &one.to, &one.from);
         let source = sight.source(view, session, &one.from, &one.to);
-        let sealed = matches!(source, Some(MoveState::Sealed { .. }));
+        let sealed = matches!(source, Some(MoveState::Sealed { .. })) || open.given_up.contains(&one.from);
         // An old owner that answers tells how long it held writes; one that is gone need not be waited for.
-        asserted_dead(&one.from)
-            || target.is_some_and(|target| target.state == MoveState::Acting)
-                && (sealed || !sight.is_up(view, &one.from, now.steady))
+        target.is_some_and(|target| target.state == MoveState::Acting)
+            && (sealed || !sight.is_up(view, &one.from, now.steady))
     };
-    if !plan.moves.iter().all(acts) {
+    let waits_for_nobody = |one: &hashring::Move| open.change.force || open.given_up.contains(&one.to);
+    if !plan.moves.iter().all(|one| waits_for_nobody(one) || acts(one)) {
         return None;
     }
     let mut receipts = open.receipts.clone();
@@ -355,7 +362,8 @@ fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
     let losing = plan.moves.iter().map(|one| &one.from).filter(|name| next.nodes.contains_key(*name));
     let losing: BTreeSet<NodeName> = losing.cloned().collect();
     if let Some((before, after)) = view.open_members().filter(|_| !losing.is_empty()) {
-        next.cleaning = Some(Cleaning { change: open.change.id, before, after, nodes: losing });
+        let spared = open.given_up.clone();
+        next.cleaning = Some(Cleaning { change: open.change.id, before, after, nodes: losing, spared });
     }
     remember(&mut next, ended(open, Outcome::Done, None, receipts, now));
     Some(next)
@@ -391,7 +399,8 @@ pub(super) fn drop_open(view: &View, outcome: Outcome, reason: Option<String>, n
         let received = plan.moves.into_iter().map(|one| one.to).filter(|name| next.nodes.contains_key(name));
         let nodes: BTreeSet<NodeName> = received.collect();
         if !nodes.is_empty() {
-            next.cleaning = Some(Cleaning { change: open.change.id, before: after, after: before, nodes });
+            let (change, spared) = (open.change.id, BTreeSet::new());
+            next.cleaning = Some(Cleaning { change, before: after, after: before, nodes, spared });
         }
     }
     remember(&mut next, ended(&open, outcome, reason, Vec::new(), now));
@@ -421,3 +430,6 @@ pub(super) fn remember(next: &mut View, ended: FinishedChange) {
         next.finished.pop_front();
     }
 }
+
+#[cfg(test)]
+mod tests;

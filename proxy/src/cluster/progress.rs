@@ -1,5 +1,7 @@
 //! What is going on, in numbers and in words: from the view and from what was heard. Pure.
 
+mod blocked;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,20 +29,12 @@ pub fn progress(
     let mut changes = BTreeMap::new();
     if let Some(open) = &view.open {
         let mut progress = change(view, open, plan, sight, now);
-        progress.blocked = halted.map(str::to_owned).or_else(|| blocked(view, open, plan, sight, now));
+        progress.blocked = halted.map(str::to_owned).or_else(|| blocked::open(view, open, plan, sight, now));
         changes.insert(open.change.id, progress);
     }
-    let ahead = view.open.as_ref().map(|open| open.change.id);
     for (at, waiting) in view.queue.iter().enumerate() {
-        let blocked = match (ahead, &view.cleaning) {
-            (Some(id), _) => format!("waits for change {id}, {at} others are before it"),
-            (None, Some(cleaning)) => {
-                let names: Vec<&str> = cleaning.nodes.iter().map(NodeName::as_str).collect();
-                format!("waits until {} deleted what change {} moved away", names.join(", "), cleaning.change)
-            }
-            (None, None) => "about to begin".to_owned(),
-        };
-        changes.insert(waiting.id, ChangeProgress { blocked: Some(blocked), ..ChangeProgress::default() });
+        let blocked = Some(blocked::in_queue(view, at));
+        changes.insert(waiting.id, ChangeProgress { blocked, ..ChangeProgress::default() });
     }
     Progress { nodes, changes }
 }
@@ -171,60 +165,4 @@ fn word(state: &MoveState) -> &'static str {
         MoveState::Acting => "acting",
         MoveState::Void { .. } => "void",
     }
-}
-
-/// What the open change waits for, in plain words, and what to do; `None` while it goes on by itself.
-fn blocked(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) -> Option<String> {
-    let cancel = format!("DELETE /admin/changes/{} cancels it", open.change.id);
-    let name = &open.change.node;
-    if open.phase == Phase::Arriving {
-        let trouble = sight.node(name).and_then(|seen| seen.error.clone());
-        return Some(trouble.map_or_else(
-            || format!("waits for {name} to start"),
-            |trouble| format!("{name} does not answer yet: {trouble}; {cancel}"),
-        ));
-    }
-    let ranges = |silent: &NodeName| -> usize {
-        let touched = plan.moves.iter().filter(|one| one.from == *silent || one.to == *silent);
-        touched.map(|one| one.ranges.len()).sum()
-    };
-    let silent = plan
-        .moves
-        .iter()
-        .flat_map(|one| [&one.from, &one.to])
-        .find(|one| !sight.is_up(view, one, now.steady));
-    if let Some(silent) = silent {
-        let heard = sight.node(silent).and_then(|seen| seen.heard);
-        let age = heard.map_or_else(String::new, |heard| {
-            format!(" for {} s", now.steady.saturating_sub(heard).as_secs())
-        });
-        let ranges = ranges(silent);
-        return Some(match open.phase {
-            Phase::Switched => format!(
-                "{silent} unreachable{age}; its {ranges} ranges wait for it; nothing is lost; it goes on when {silent} is back"
-            ),
-            _ => format!(
-                "{silent} unreachable{age}; its {ranges} ranges stay where they are; nothing is lost; {cancel}"
-            ),
-        });
-    }
-    if let Some(stopped) = &open.stopped {
-        return Some(format!(
-            "stopped: {stopped}; PATCH /admin/changes/{} {{\"paused\":false}} tries again, {cancel}",
-            open.change.id
-        ));
-    }
-    if open.change.paused && open.phase == Phase::Moving {
-        return Some(format!(
-            "paused by an operator; PATCH /admin/changes/{} {{\"paused\":false}} resumes it",
-            open.change.id
-        ));
-    }
-    plan.moves.iter().find_map(|one| {
-        let part = sight.part(view, open.session, Side::Source, &one.from, &one.to)?;
-        match &part.state {
-            MoveState::Void { reason, .. } => Some(format!("begins anew: {reason}")),
-            _ => part.trouble.clone(),
-        }
-    })
 }

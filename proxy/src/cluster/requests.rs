@@ -39,6 +39,9 @@ pub fn submit(
         return Ok((None, accepted));
     }
     let mut next = view.successor();
+    if let Order::RemoveServer(RemoveServer { name, force: true }) = order {
+        give_up(&mut next, name);
+    }
     let draft = match (order, found) {
         (Order::AddServer(add), Found::Node(status)) => {
             let Some(adopt) = &add.adopt else { return Err(mistaken()) };
@@ -54,7 +57,10 @@ pub fn submit(
         }
         (Order::RemoveServer(remove), Found::Up(up)) => match removal(view, remove, *up)? {
             Ok(draft) => draft,
-            Err(accepted) => return Ok((None, accepted)),
+            Err(accepted) => {
+                let gave_up = next.open != view.open;
+                return Ok((gave_up.then_some(next), accepted));
+            }
         },
         (Order::Reweight(reweight), _) => match reweighting(view, reweight)? {
             Ok(draft) => draft,
@@ -69,12 +75,16 @@ pub fn submit(
     Ok((Some(next), Accepted::Queued(id)))
 }
 
-/// Pauses, resumes or limits a change.
+/// Pauses, resumes or limits a change, or lets it end without the seal of a node that is stopped. `up`: whether that
+/// node answers.
 ///
 /// # Errors
-/// [`Refusal`] where there is no such change, or it has ended.
-pub fn adjust(view: &View, id: u64, adjust: Adjust) -> Result<View, Refusal> {
+/// [`Refusal`] where there is no such change, it has ended, or it waits for no seal of that node.
+pub fn adjust(view: &View, id: u64, adjust: &Adjust, up: bool) -> Result<View, Refusal> {
     let mut next = view.successor();
+    if let Some(name) = &adjust.force_seal {
+        force_seal(&mut next, id, name, up)?;
+    }
     let mut resumed = false;
     let change = match next.open.as_mut() {
         Some(open) if open.change.id == id => {
@@ -90,6 +100,37 @@ pub fn adjust(view: &View, id: u64, adjust: Adjust) -> Result<View, Refusal> {
         (open.stopped, open.mismatches) = (None, 0);
     }
     Ok(next)
+}
+
+/// Lets the new owners act although this old owner has not sealed. They have every write that it acknowledged; what
+/// would be unsafe is that it still answers.
+fn force_seal(next: &mut View, id: u64, name: &NodeName, up: bool) -> Result<(), Refusal> {
+    let conflict = |slug, detail| Err(Refusal::new(RefusalKind::Conflict, slug, detail));
+    if up {
+        return conflict("not-stopped", format!("{name} answers: it seals by itself; stop it first"));
+    }
+    let plan = next.open_plan().unwrap_or_default();
+    let Some(open) = next.open.as_mut().filter(|open| open.change.id == id) else { return Ok(()) };
+    if open.phase != Phase::Switched {
+        let detail = format!(
+            "change {id} has not switched, so no seal is waited for: DELETE /admin/changes/{id} cancels it, and nothing is lost"
+        );
+        return conflict("not-switched", detail);
+    }
+    if !plan.moves.iter().any(|one| one.from == *name) {
+        return conflict("no-seal-awaited", format!("{name} gives nothing away in change {id}"));
+    }
+    open.given_up.insert(name.clone());
+    Ok(())
+}
+
+/// Who removes a dead node by force asserts that it is stopped: a change that has switched ends without it.
+fn give_up(next: &mut View, name: &NodeName) {
+    let plan = next.open_plan().unwrap_or_default();
+    let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Switched) else { return };
+    if plan.moves.iter().any(|one| one.from == *name || one.to == *name) {
+        open.given_up.insert(name.clone());
+    }
 }
 
 /// Drops a change before its switch, or queues its reverse first.
@@ -247,8 +288,23 @@ fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcome
 
 fn removal(view: &View, remove: &RemoveServer, up: bool) -> Result<Result<Draft, Accepted>, Refusal> {
     let name = &remove.name;
+    if remove.force && up {
+        let detail = format!("{name} answers: remove it without force, so that its keys move");
+        return Err(Refusal::new(RefusalKind::Conflict, "not-dead", detail));
+    }
     let leaving = unended(view).find(|change| change.kind == Kind::RemoveServer && change.node == *name);
     if let Some(change) = leaving {
+        let switched = view
+            .open
+            .as_ref()
+            .is_some_and(|open| open.change.id == change.id && open.phase == Phase::Switched);
+        if remove.force && !change.force && !switched {
+            let id = change.id;
+            let detail = format!(
+                "change {id} removes {name} already, but not by force: DELETE /admin/changes/{id} cancels it, then ask again"
+            );
+            return Err(Refusal::new(RefusalKind::Conflict, "removed-without-force", detail));
+        }
         return Ok(Err(Accepted::Same(change.id)));
     }
     let arriving = unended(view).any(|change| change.kind == Kind::AddServer && change.node == *name);
@@ -257,10 +313,6 @@ fn removal(view: &View, remove: &RemoveServer, up: bool) -> Result<Result<Draft,
             return Ok(Err(Accepted::AlreadySo(format!("{name} was removed before"))));
         }
         return Err(unknown_node(view, name));
-    }
-    if remove.force && up {
-        let detail = format!("{name} answers: remove it without force, so that its keys move");
-        return Err(Refusal::new(RefusalKind::Conflict, "not-dead", detail));
     }
     keep_one(view, name)?;
     let (node, force) = (name.clone(), remove.force);

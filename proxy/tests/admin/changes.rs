@@ -1,5 +1,7 @@
 //! `/admin/changes` and its members.
 
+use std::collections::BTreeSet;
+
 use hashring::view::{Kind, OpenChange, Outcome, Phase};
 use keyway::control::{Adjust, Cancelled, ChangeProgress, Count, MoveProgress};
 
@@ -19,6 +21,7 @@ fn with_changes() -> Fixture {
             mismatches: 0,
             stopped: None,
             receipts: Vec::new(),
+            given_up: BTreeSet::new(),
         });
         view.queue.push_back(change(4, Kind::RemoveServer, "n1"));
     });
@@ -92,15 +95,26 @@ async fn a_change_on_hold_is_paused_whatever_holds_it() {
 async fn a_change_is_paused_and_limited_by_patch() {
     let fixture = with_changes();
     for (body, adjust) in [
-        (r#"{"paused":true}"#, Adjust { paused: Some(true), rate: None }),
-        (r#"{"rate":1000}"#, Adjust { paused: None, rate: Some(Some(1000)) }),
-        (r#"{"paused":false,"rate":null}"#, Adjust { paused: Some(false), rate: Some(None) }),
+        (r#"{"paused":true}"#, Adjust { paused: Some(true), ..Adjust::default() }),
+        (r#"{"rate":1000}"#, Adjust { rate: Some(Some(1000)), ..Adjust::default() }),
+        (
+            r#"{"paused":false,"rate":null}"#,
+            Adjust { paused: Some(false), rate: Some(None), force_seal: None },
+        ),
+        (r#"{"force_seal":"n2"}"#, Adjust { force_seal: Some("n2".parse().unwrap()), ..Adjust::default() }),
     ] {
         let answered = fixture.patch("/admin/changes/3", body).await;
         assert_eq!((answered.status.as_u16(), answered.json()["id"].clone()), (200, 3.into()));
         assert_eq!(fixture.asked(), [Asked::Adjust(3, adjust)]);
     }
-    for bad in ["{}", "", r#"{"state":"paused"}"#, r#"{"paused":"yes"}"#, r#"{"rate":-1}"#] {
+    for bad in [
+        "{}",
+        "",
+        r#"{"state":"paused"}"#,
+        r#"{"paused":"yes"}"#,
+        r#"{"rate":-1}"#,
+        r#"{"force_seal":"../x"}"#,
+    ] {
         fixture.patch("/admin/changes/3", bad).await.problem(400, "invalid-fields");
     }
     assert_eq!(fixture.asked(), []);

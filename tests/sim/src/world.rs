@@ -12,12 +12,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hashring::view::Node as Member;
+use hashring::view::{Node as Member, Phase};
 use hashring::{Id, NodeName, Position, View};
 use keyway::cluster::decide::decide;
-use keyway::cluster::requests::{Found, cancel, submit};
+use keyway::cluster::requests::{Found, adjust, cancel, submit};
 use keyway::cluster::sight::{Now as CoordinatorNow, Sight};
-use keyway::control::{AddServer, Adopt, Order, RemoveServer, Reweight, Terms};
+use keyway::control::{AddServer, Adjust, Adopt, Order, RemoveServer, Reweight, Terms};
 use kvnode::core::{BeatIn, Command, Effect, Now, Outlook};
 use kvnode::fence::address;
 use kvnode::node::{Refused, Route, Written};
@@ -84,6 +84,7 @@ enum Event {
     GiveUp(usize, u64),
     Fault,
     Request,
+    ForceSeal,
     Restart(NodeName),
     CoordinatorUp,
 }
@@ -245,6 +246,7 @@ impl World {
             }
             Event::Fault => self.fault(),
             Event::Request => self.request(),
+            Event::ForceSeal => self.force_seal(),
             Event::Restart(name) => self.start_node(&name),
             Event::CoordinatorUp => self.coordinator_up(),
         }

@@ -31,9 +31,17 @@ pub(super) async fn adjust<C: Control>(parts: &Parts<C>, call: &Call, id: &str) 
     Query::of(&call.uri, &[])?;
     let id = number(id)?;
     let mut fields = Fields::of(&call.headers, &call.body)?;
-    let adjust = Adjust { paused: fields.boolean("paused"), rate: super::orders::rate(&mut fields) };
-    if adjust == Adjust::default() {
-        fields.wrong("paused", "neither this nor `rate` is there, so there is nothing to change");
+    let asked = ["paused", "rate", "force_seal"].iter().any(|name| fields.has(name));
+    let adjust = Adjust {
+        paused: fields.boolean("paused"),
+        rate: super::orders::rate(&mut fields),
+        force_seal: fields.parsed("force_seal", str::parse),
+    };
+    if !asked {
+        fields.wrong(
+            "paused",
+            "neither this nor `rate` nor `force_seal` is there, so there is nothing to change",
+        );
     }
     fields.finish()?;
     parts.control.adjust(id, adjust).await?;

@@ -51,6 +51,9 @@ impl World {
                         return Err("the two sides of a move counted differently".to_owned());
                     }
                     self.set_view(next);
+                    if self.just_switched() {
+                        self.switched();
+                    }
                     // The coordinator may die right after a decision.
                     if self.shape.faults && !self.healing && self.dice.per_mille(10) {
                         self.coordinator_down();
@@ -60,6 +63,11 @@ impl World {
                 Err(halt) => return Err(halt.to_string()),
             }
         }
+    }
+
+    fn just_switched(&self) -> bool {
+        let phase = |view: &View| view.open.as_ref().map(|open| open.phase);
+        phase(&self.view) == Some(Phase::Switched) && phase(&self.before) != Some(Phase::Switched)
     }
 
     pub(super) fn set_view(&mut self, next: View) {

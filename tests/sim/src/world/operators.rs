@@ -39,6 +39,36 @@ impl World {
         }
     }
 
+    /// Old owners die right after a switch, and now and then somebody does not wait until they are back.
+    pub(super) fn switched(&mut self) {
+        if self.healing || !self.shape.faults || !self.dice.per_mille(150) {
+            return;
+        }
+        let plan = self.view.open_plan().unwrap_or_default();
+        let Some(one) = self.dice.pick(&plan.moves) else { return };
+        let name = one.from.clone();
+        self.crash(&name);
+        let delay = self.dice.between(Duration::ZERO, Duration::from_secs(2));
+        self.after(delay, Event::ForceSeal);
+    }
+
+    /// Only who does not run may be given up; its messages may still be under way.
+    pub(super) fn force_seal(&mut self) {
+        let Some(open) = self.view.open.as_ref().filter(|open| open.phase == Phase::Switched) else { return };
+        if self.life.is_multiple_of(2) {
+            return;
+        }
+        let id = open.change.id;
+        for one in self.view.open_plan().unwrap_or_default().moves {
+            let stopped = self.nodes.get(&one.from).is_none_or(|node| node.running.is_none());
+            let adjusted = Adjust { force_seal: Some(one.from.clone()), ..Adjust::default() };
+            if stopped && let Ok(next) = adjust(&self.view, id, &adjusted, false) {
+                self.note(&format!("{} need not seal", one.from));
+                self.set_view(next);
+            }
+        }
+    }
+
     pub(super) fn newcomer(&mut self) -> (Order, Found) {
         let i = self.nodes.len() as u64 + 1;
         let name = name(i);

@@ -1,0 +1,208 @@
+//! Nodes that never come back, at every stage of a change: there is a way out, and it loses no more than it must.
+
+use hashring::Id;
+use kvnode::protocol::MoveStatus;
+
+use super::*;
+use crate::cluster::requests::{Found, adjust, submit};
+use crate::control::{Accepted, Adjust, Order, Refusal, RemoveServer, Reweight, Terms};
+
+const NOW: Now = Now { steady: Duration::from_secs(100), wall_ms: 0 };
+
+/// A cluster and what is heard from it.
+struct Story {
+    view: View,
+    sight: Sight,
+}
+
+fn name(text: &str) -> NodeName {
+    text.parse().unwrap()
+}
+
+impl Story {
+    /// n1, n2 and n3 serve.
+    fn new() -> Self {
+        let mut view = View::first(Id(1), Id(2), 8);
+        for i in 1..=3_u128 {
+            let url = format!("http://127.0.0.1:{}", 5000 + i);
+            let node = Node { id: Some(Id(i)), boot: Some(Id(10 * i)), grant: 1, url, weight: 1, own: false };
+            view.nodes.insert(name(&format!("n{i}")), node);
+        }
+        let mut story = Self { view, sight: Sight::default() };
+        for node in ["n1", "n2", "n3"] {
+            story.says(node, Vec::new(), None);
+        }
+        story
+    }
+
+    fn says(&mut self, node: &str, moves: Vec<MoveStatus>, cleaned: Option<u64>) {
+        let member = &self.view.nodes[&name(node)];
+        let status = Status {
+            name: name(node),
+            id: member.id.unwrap(),
+            boot: member.boot.unwrap(),
+            known_boots: Vec::new(),
+            cluster: Some(self.view.cluster),
+            history: Some(self.view.history),
+            epoch: self.view.epoch,
+            points: Some(8),
+            serving: true,
+            records: 0,
+            bytes: 0,
+            refusal: None,
+            moves,
+            cleaned,
+        };
+        self.sight.hear(&name(node), status, NOW.steady);
+    }
+
+    /// Nothing was heard of it for long.
+    fn dies(&mut self, node: &str) {
+        let status = self.sight.node(&name(node)).and_then(|seen| seen.status.clone()).unwrap();
+        self.sight.hear(&name(node), Status { moves: Vec::new(), ..status }, Duration::from_secs(1));
+        self.sight.miss(&name(node), "connection refused".to_owned(), Duration::from_secs(2));
+    }
+
+    fn asks(&mut self, order: &Order, up: bool) -> Result<Accepted, Refusal> {
+        let (next, accepted) = submit(&self.view, order, &Terms::default(), &Found::Up(up), NOW)?;
+        self.view = next.unwrap_or_else(|| self.view.clone());
+        Ok(accepted)
+    }
+
+    fn removes_by_force(&mut self, node: &str) -> Result<Accepted, Refusal> {
+        self.asks(&Order::RemoveServer(RemoveServer { name: name(node), force: true }), false)
+    }
+
+    fn force_seals(&mut self, node: &str, up: bool) -> Result<(), Refusal> {
+        let id = self.view.open.as_ref().unwrap().change.id;
+        let order = Adjust { force_seal: Some(name(node)), ..Adjust::default() };
+        self.view = adjust(&self.view, id, &order, up)?;
+        Ok(())
+    }
+
+    /// Decides until nothing more follows.
+    fn goes_on(&mut self) {
+        loop {
+            let plan = self.view.open_plan().unwrap_or_default();
+            let Some(next) = decide(&self.view, &plan, &mut self.sight, NOW).unwrap() else { return };
+            self.view = next;
+        }
+    }
+
+    /// n3 gets more weight: n1 and n2 give ranges to it, and the new ring serves.
+    fn switched() -> Self {
+        let mut story = Self::new();
+        story.asks(&Order::Reweight(Reweight { name: name("n3"), weight: 2 }), true).unwrap();
+        story.goes_on();
+        let Some(open) = story.view.open.as_mut() else { panic!("{:?}", story.view) };
+        open.phase = Phase::Switched;
+        story.view.nodes.get_mut(&name("n3")).unwrap().weight = 2;
+        story
+    }
+
+    fn part(&self, side: Side, peer: &str, state: MoveState) -> MoveStatus {
+        let session = self.view.open.as_ref().unwrap().session;
+        let (peer, total, trouble) = (name(peer), None, None);
+        MoveStatus { session, peer, side, state, records: 0, bytes: 0, total, trouble }
+    }
+
+    fn sealed(&mut self, node: &str) {
+        let part = self.part(Side::Source, "n3", MoveState::Sealed { hold_us: 5 });
+        self.says(node, vec![part], None);
+    }
+
+    fn acts_for(&mut self, peers: &[&str]) {
+        let parts = peers.iter().map(|peer| self.part(Side::Target, peer, MoveState::Acting)).collect();
+        self.says("n3", parts, None);
+    }
+}
+
+#[test]
+fn a_change_that_has_switched_waits_for_the_seal_of_a_dead_node_until_it_is_forced() {
+    let mut story = Story::switched();
+    story.dies("n2");
+    story.sealed("n1");
+    story.acts_for(&["n1"]);
+    story.goes_on();
+    assert!(story.view.open.is_some(), "nobody but n2 can say that it has sealed");
+
+    story.force_seals("n2", false).unwrap();
+    story.goes_on();
+    assert!(story.view.open.is_some(), "n3 does not act for the ranges of n2 yet");
+    story.acts_for(&["n1", "n2"]);
+    story.goes_on();
+    assert_eq!(story.view.finished.back().unwrap().outcome, Outcome::Done);
+    let cleaning = story.view.cleaning.as_ref().unwrap();
+    assert!(cleaning.nodes.contains(&name("n2")), "it deletes its old copy when it is back");
+}
+
+#[test]
+fn a_seal_is_forced_only_of_a_stopped_old_owner_after_the_switch() {
+    let slug = |story: &mut Story, node, up| story.force_seals(node, up).unwrap_err().slug;
+    let mut story = Story::switched();
+    assert_eq!(slug(&mut story, "n2", true), "not-stopped");
+    assert_eq!(slug(&mut story, "n3", false), "no-seal-awaited");
+    story.view.open.as_mut().unwrap().phase = Phase::Moving;
+    assert_eq!(slug(&mut story, "n2", false), "not-switched");
+}
+
+#[test]
+fn a_new_owner_that_is_removed_by_force_after_the_switch_leaves_the_old_owners_their_copies() {
+    let mut story = Story::switched();
+    story.dies("n3");
+    story.sealed("n1");
+    story.sealed("n2");
+    story.goes_on();
+    assert!(story.view.open.is_some());
+
+    story.removes_by_force("n3").unwrap();
+    story.goes_on();
+    let cleaning = story.view.cleaning.clone().unwrap();
+    assert!(story.view.cleaning_plan().unwrap().moves.is_empty(), "n1 and n2 hold the only copies");
+    for node in ["n1", "n2"] {
+        story.says(node, Vec::new(), Some(cleaning.change));
+    }
+    story.goes_on();
+    assert!(!story.view.nodes.contains_key(&name("n3")), "{:?}", story.view);
+    assert!(story.view.open.is_none() && story.view.cleaning.is_none());
+}
+
+#[test]
+fn a_forced_removal_does_not_wait_for_what_the_dead_node_should_delete() {
+    let mut story = Story::switched();
+    story.dies("n2");
+    story.sealed("n1");
+    story.force_seals("n2", false).unwrap();
+    story.acts_for(&["n1", "n2"]);
+    story.goes_on();
+    let change = story.view.cleaning.as_ref().unwrap().change;
+    story.removes_by_force("n2").unwrap();
+    story.goes_on();
+    assert!(story.view.nodes.contains_key(&name("n2")), "n1 has not deleted its part yet");
+    story.says("n1", Vec::new(), Some(change));
+    story.goes_on();
+    assert!(!story.view.nodes.contains_key(&name("n2")));
+    assert!(story.view.open.is_none() && story.view.cleaning.is_none());
+}
+
+#[test]
+fn a_node_that_is_back_when_its_forced_removal_begins_hands_its_keys_over() {
+    let mut story = Story::new();
+    story.dies("n2");
+    story.removes_by_force("n2").unwrap();
+    story.says("n2", Vec::new(), None);
+    story.goes_on();
+    let open = story.view.open.as_ref().unwrap();
+    assert_eq!((open.change.force, open.phase), (false, Phase::Moving));
+}
+
+#[test]
+fn a_removal_that_waits_for_its_dead_node_says_how_to_make_it_a_forced_one() {
+    let mut story = Story::new();
+    story.asks(&Order::RemoveServer(RemoveServer { name: name("n2"), force: false }), true).unwrap();
+    story.goes_on();
+    story.dies("n2");
+    let refusal = story.removes_by_force("n2").unwrap_err();
+    assert_eq!(refusal.slug, "removed-without-force");
+    assert!(refusal.detail.contains("DELETE /admin/changes/1"), "{}", refusal.detail);
+}

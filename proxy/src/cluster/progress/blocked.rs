@@ -1,0 +1,106 @@
+//! What a change waits for, in plain words, and the way out.
+
+use hashring::view::{OpenChange, Phase};
+use hashring::{NodeName, Plan, View};
+use kvnode::protocol::{MoveState, Side};
+
+use crate::cluster::sight::{Now, Sight};
+
+/// What the open change waits for; `None` while it goes on by itself.
+pub(super) fn open(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) -> Option<String> {
+    if open.phase == Phase::Arriving {
+        return Some(arriving(open, sight));
+    }
+    if let Some(silent) = silent(view, open, plan, sight, now) {
+        return Some(unreachable(open, plan, sight, silent, now));
+    }
+    let id = open.change.id;
+    if let Some(stopped) = &open.stopped {
+        return Some(format!(
+            "stopped: {stopped}; PATCH /admin/changes/{id} {{\"paused\":false}} tries again, DELETE cancels it"
+        ));
+    }
+    if open.change.paused && open.phase == Phase::Moving {
+        return Some(format!(
+            "paused by an operator; PATCH /admin/changes/{id} {{\"paused\":false}} resumes it"
+        ));
+    }
+    plan.moves.iter().find_map(|one| {
+        let part = sight.part(view, open.session, Side::Source, &one.from, &one.to)?;
+        match &part.state {
+            MoveState::Void { reason, .. } => Some(format!("begins anew: {reason}")),
+            _ => part.trouble.clone(),
+        }
+    })
+}
+
+/// What the change at this place of the queue waits for.
+pub(super) fn in_queue(view: &View, at: usize) -> String {
+    let ahead = view.open.as_ref().map(|open| open.change.id);
+    let names = |names: &mut dyn Iterator<Item = &NodeName>| -> String {
+        names.map(NodeName::as_str).collect::<Vec<_>>().join(", ")
+    };
+    match (ahead, &view.cleaning) {
+        (Some(id), _) => format!("waits for change {id}, {at} others are before it"),
+        (None, Some(cleaning)) => format!(
+            "waits until {} deleted what change {} moved away",
+            names(&mut cleaning.nodes.iter()),
+            cleaning.change
+        ),
+        (None, None) => "about to begin".to_owned(),
+    }
+}
+
+fn arriving(open: &OpenChange, sight: &Sight) -> String {
+    let name = &open.change.node;
+    match sight.node(name).and_then(|seen| seen.error.as_ref()) {
+        None => format!("waits for {name} to start"),
+        Some(trouble) => format!(
+            "{name} does not answer yet: {trouble}; DELETE /admin/changes/{} cancels it",
+            open.change.id
+        ),
+    }
+}
+
+/// A node that is needed and does not answer.
+fn silent<'a>(
+    view: &View,
+    open: &OpenChange,
+    plan: &'a Plan,
+    sight: &Sight,
+    now: Now,
+) -> Option<&'a NodeName> {
+    let needed = plan.moves.iter().flat_map(|one| [&one.from, &one.to]);
+    needed
+        .into_iter()
+        .filter(|name| !open.given_up.contains(*name))
+        .find(|name| !sight.is_up(view, name, now.steady))
+}
+
+fn unreachable(open: &OpenChange, plan: &Plan, sight: &Sight, name: &NodeName, now: Now) -> String {
+    let heard = sight.node(name).and_then(|seen| seen.heard);
+    let age = heard
+        .map_or_else(String::new, |heard| format!(" for {} s", now.steady.saturating_sub(heard).as_secs()));
+    let touched = plan.moves.iter().filter(|one| one.from == *name || one.to == *name);
+    let ranges: usize = touched.map(|one| one.ranges.len()).sum();
+    let id = open.change.id;
+    if open.phase != Phase::Switched {
+        return format!(
+            "{name} unreachable{age}; its {ranges} ranges stay where they are; nothing is lost; \
+             DELETE /admin/changes/{id} cancels it"
+        );
+    }
+    let waits = format!(
+        "{name} unreachable{age}; its {ranges} ranges wait for it; nothing is lost; it goes on when {name} is back"
+    );
+    if plan.moves.iter().any(|one| one.from == *name) {
+        return format!(
+            "{waits}; if {name} is stopped and stays so, PATCH /admin/changes/{id} {{\"force_seal\":\"{name}\"}} \
+             goes on without it: the new owners have every write that it acknowledged"
+        );
+    }
+    format!(
+        "{waits}; if its disk is lost, POST /remove-server {{\"name\":\"{name}\",\"force\":true}} gives it up, \
+         and the old owners serve again what they had at the switch"
+    )
+}
