@@ -42,6 +42,9 @@ use crate::store::cache::ReadCache;
 use crate::store::engine::{Engine, EngineError, Limit};
 use crate::store::record::StoreKey;
 
+/// How long a deletion that failed rests before it is tried again.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
 /// What time it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
@@ -183,6 +186,9 @@ pub struct Core<T> {
     after: Option<Arc<Ring>>,
     targets: BTreeMap<NodeName, Inbound>,
     sweeps: VecDeque<Sweep>,
+    /// When the next bite may be taken.
+    sweep_at: Duration,
+    sweep_trouble: Option<String>,
     cleaned: Option<u64>,
     disk_full: bool,
     effects: Vec<Effect<T>>,
@@ -208,6 +214,8 @@ impl<T> Core<T> {
             after: None,
             targets: BTreeMap::new(),
             sweeps: VecDeque::new(),
+            sweep_at: Duration::ZERO,
+            sweep_trouble: None,
             cleaned: None,
             disk_full: false,
             effects: Vec::new(),
@@ -225,7 +233,10 @@ impl<T> Core<T> {
         match command {
             Command::Write(write, route, reply) => self.write(write, &route, reply, now),
             Command::Beat(beat, reply) => self.beat(*beat, reply, now),
-            Command::Message(message, reply) => self.take_message(&message, reply),
+            Command::Message(message, reply) => {
+                self.take_message(&message, reply);
+                Ok(())
+            }
             Command::Answered { to, session, sequence, result } => {
                 self.take_answer(&to, session, sequence, result, now)
             }
@@ -246,7 +257,7 @@ impl<T> Core<T> {
     /// # Errors
     /// [`EngineError`]: the node must stop; none of the effects may happen.
     pub fn commit(&mut self, now: Now) -> Result<Vec<Effect<T>>, EngineError> {
-        self.sweep_on()?;
+        self.sweep_on(now);
         self.move_on(now)?;
         self.staging.commit()?;
         let mut effects = Vec::with_capacity(self.effects.len() + 1);
@@ -261,7 +272,7 @@ impl<T> Core<T> {
     /// When [`Core::commit`] may have something to do although nothing arrives.
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
-        let sweeping = (!self.sweeps.is_empty()).then_some(Duration::ZERO);
+        let sweeping = (!self.sweeps.is_empty()).then_some(self.sweep_at);
         self.sources.values().filter_map(Source::wake_at).chain(sweeping).min()
     }
 
@@ -282,14 +293,22 @@ impl<T> Core<T> {
         self.outlook.as_ref()
     }
 
-    fn sweep_on(&mut self) -> Result<(), EngineError> {
-        let Some(sweep) = self.sweeps.front_mut() else { return Ok(()) };
-        if fatal(sweep.bite(&mut self.staging, &self.fence))?.unwrap_or(false)
-            && let Some(done) = self.sweeps.pop_front()
-        {
-            self.swept(done.purpose);
+    fn sweep_on(&mut self, now: Now) {
+        let Some(sweep) = self.sweeps.front_mut().filter(|_| self.sweep_at <= now.steady) else { return };
+        match sweep.bite(&mut self.staging, &self.fence) {
+            Ok(finished) => {
+                self.sweep_trouble = None;
+                if finished && let Some(done) = self.sweeps.pop_front() {
+                    self.swept(done.purpose);
+                }
+            }
+            // Whatever else this node holds can be read, perhaps: it serves that, and tries again.
+            Err(fault) => {
+                tracing::error!(purpose = ?sweep.purpose, %fault, "cannot delete ranges");
+                self.sweep_at = now.steady + SWEEP_PAUSE;
+                self.sweep_trouble = Some(format!(", which fails: {fault}"));
+            }
         }
-        Ok(())
     }
 }
 
@@ -301,3 +320,6 @@ fn fatal<V>(result: Result<V, Fault>) -> Result<Result<V, String>, EngineError> 
         Err(Fault::Damaged(damage)) => Ok(Err(damage.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use hashring::view::{Phase, Tally};
 use hashring::{NodeName, RangeSet};
 
 use super::sweep::{Purpose, Sweep};
-use super::{Core, Effect, Now, fatal};
+use super::{Core, Effect, Now};
 use crate::handover::message::{Ack, Frame, Message, Verdict};
 use crate::handover::source::{Forward, Source, Step};
 use crate::handover::target::{Count, Inbound, Judgement, Standing, judge};
@@ -136,7 +136,7 @@ impl<T> Core<T> {
 
     // ---- the new owner's side
 
-    pub(super) fn take_message(&mut self, message: &Message, reply: T) -> Result<(), EngineError> {
+    pub(super) fn take_message(&mut self, message: &Message, reply: T) {
         let (standing, ranges) = self.session_of(message);
         let inbound = self.targets.get(&message.from);
         let mut verdict = match judge(inbound, message, standing) {
@@ -145,14 +145,16 @@ impl<T> Core<T> {
             Judgement::Apply if self.disk_full && message.frames != [Frame::Seal] => {
                 Verdict::Busy("its disk is full".to_owned())
             }
-            Judgement::Apply => self.apply_message(message, &ranges)?,
+            Judgement::Apply => self.apply_message(message, &ranges),
         };
+        if let (Verdict::Busy(reason), Some(trouble)) = (&mut verdict, &self.sweep_trouble) {
+            reason.push_str(trouble);
+        }
         let tally = self.targets.get(&message.from).and_then(Inbound::tally);
         if let Verdict::Busy(reason) | Verdict::Stale(reason) = &mut verdict {
             tracing::debug!(from = %message.from, session = message.session, reason, "move message not applied");
         }
         self.effects.push(Effect::Ack(reply, Ack { verdict, tally }));
-        Ok(())
     }
 
     /// What this node's view says about the session of a message, and the ranges that it brings.
@@ -191,14 +193,14 @@ impl<T> Core<T> {
         Verdict::Busy("wiping what is left of an earlier attempt".to_owned())
     }
 
-    fn apply_message(&mut self, message: &Message, ranges: &Arc<RangeSet>) -> Result<Verdict, EngineError> {
+    fn apply_message(&mut self, message: &Message, ranges: &Arc<RangeSet>) -> Verdict {
         let Some(mut inbound) = self.targets.get(&message.from).cloned() else {
-            return Ok(Verdict::Stale("this session was not opened".to_owned()));
+            return Verdict::Stale("this session was not opened".to_owned());
         };
         for frame in &message.frames {
-            if let Err(damage) = fatal(self.apply_frame(frame, ranges, &mut inbound))? {
+            if let Err(fault) = self.apply_frame(frame, ranges, &mut inbound) {
                 // What was staged of this message is newer-wins and harmless; its number does not count.
-                return Ok(Verdict::Stale(damage));
+                return Verdict::Stale(fault.to_string());
             }
         }
         if message.frames.last() == Some(&Frame::Mark) {
@@ -217,7 +219,7 @@ impl<T> Core<T> {
         if sealed {
             self.raise_fence();
         }
-        Ok(Verdict::Applied)
+        Verdict::Applied
     }
 
     fn apply_frame(

@@ -69,7 +69,15 @@ impl Staging {
         if let Some(staged) = self.records.get(key) {
             return Ok(staged.clone());
         }
-        load(&self.engine, &self.cache, key)
+        // Not as readers do: the writer must not wait until one of them has filled the cache.
+        if let Some(cached) = self.cache.peek(key) {
+            return Ok(cached);
+        }
+        let stored = self.engine.get(Space::Records, &key.0)?;
+        let record = stored.map(|bytes| Record::decode(key, bytes)).transpose()?;
+        // What the writer reads is the newest there is: nobody else changes it.
+        self.cache.set(key, record.clone());
+        Ok(record)
     }
 
     pub(crate) fn put(&mut self, key: StoreKey, record: Record, encoded: Bytes) -> Result<(), Fault> {
@@ -147,7 +155,7 @@ impl Staging {
     }
 }
 
-/// A record through the read cache.
+/// A record through the read cache, for readers.
 pub(crate) fn load(
     engine: &Arc<dyn Engine>,
     cache: &ReadCache,

@@ -2,7 +2,7 @@
 
 use hashring::NodeName;
 
-use super::{Core, Effect, Now, fatal};
+use super::{Core, Effect, Fault, Now, fatal};
 use crate::handover::source::Forward;
 use crate::node::{Operation, Refused, Route, Write, Written};
 use crate::store::engine::EngineError;
@@ -41,7 +41,7 @@ impl<T> Core<T> {
             source.wait(&key, write, reply);
             return Ok(());
         }
-        let (change, version, outcome) = match self.decide(&key, write, now)? {
+        let (change, version, outcome) = match self.decide(&key, write, now) {
             Ok(Decision::Change(change, version, outcome)) => (change, version, outcome),
             Ok(Decision::Answer(written)) => {
                 self.effects.push(Effect::Written(reply, Ok(written)));
@@ -82,27 +82,21 @@ impl<T> Core<T> {
         self.sources.get(to).filter(|source| source.is_promised()).map(|_| to.clone())
     }
 
-    fn decide(
-        &mut self,
-        key: &StoreKey,
-        write: Write,
-        now: Now,
-    ) -> Result<Result<Decision, Refused>, EngineError> {
-        let current = match fatal(self.staging.get(key))? {
+    fn decide(&mut self, key: &StoreKey, write: Write, now: Now) -> Result<Decision, Refused> {
+        let current = match self.staging.get(key) {
             Ok(current) => current,
             // Deleting or overwriting whatever is there needs nothing of the damaged record.
-            Err(damage) if write.conditions != Default::default() => {
-                return Ok(Err(Refused::Damaged(damage)));
-            }
-            Err(_) => Some(unreadable()),
+            Err(Fault::Damaged(_)) if write.conditions == Default::default() => Some(unreadable()),
+            // A disk that cannot read one place may read all others, so the node goes on.
+            Err(fault) => return Err(Refused::Damaged(fault.to_string())),
         };
         if !write.conditions.allow_write(current.as_ref().map(|record| (record.version, record.modified_ms)))
         {
-            return Ok(Ok(Decision::Answer(Written::PreconditionFailed)));
+            return Ok(Decision::Answer(Written::PreconditionFailed));
         }
         let existed = current.is_some();
         let (record, outcome): (Option<Record>, fn(Version) -> Written) = match write.operation {
-            Operation::Delete if !existed => return Ok(Ok(Decision::Answer(Written::Absent))),
+            Operation::Delete if !existed => return Ok(Decision::Answer(Written::Absent)),
             Operation::Delete => (None, |_| Written::Deleted),
             Operation::Put { content_type, content_encoding, value } => {
                 let version = Version::default();
@@ -112,9 +106,9 @@ impl<T> Core<T> {
                 (Some(record), if existed { Written::Replaced } else { Written::Created })
             }
         };
-        let Ok(version) = self.next_version() else { return Ok(Err(Refused::Stopped)) };
+        let version = self.next_version().map_err(|_| Refused::Stopped)?;
         let record = record.map(|record| Record { version, ..record });
-        Ok(Ok(Decision::Change(record, version, outcome(version))))
+        Ok(Decision::Change(record, version, outcome(version)))
     }
 
     fn next_version(&mut self) -> Result<Version, Exhausted> {

@@ -66,7 +66,13 @@ impl ReadCache {
         }
     }
 
-    /// After a commit: this is the record of `key` now.
+    /// The record of `key`, or that there is none, if the cache knows. Waits for no reader.
+    #[must_use]
+    pub fn peek(&self, key: &StoreKey) -> Option<Option<Record>> {
+        self.cache.as_ref()?.peek(key)
+    }
+
+    /// After a commit, or by the writer at any time: this is the record of `key` now.
     pub fn set(&self, key: &StoreKey, record: Option<Record>) {
         let Some(cache) = &self.cache else { return };
         if self.fits(key, record.as_ref()) {

@@ -109,6 +109,7 @@ impl Proxy {
 
     /// Stops: no new clients, answers for those that wait (for `drain` at most), then no more children.
     pub(super) async fn stop(self, drain: Duration) {
+        self.coordinator.end_waits();
         self.data_path.drain(drain).await;
         drop(self.admin_listener);
         self.supervisor.stop().await;

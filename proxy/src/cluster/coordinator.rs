@@ -1,7 +1,7 @@
 //! The coordinator as the rest of the program sees it: it starts the parts and answers the admin plane.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -90,6 +90,11 @@ impl Coordinator {
         }
     }
 
+    /// Lets everyone go who waits for the end of a change: the process ends first.
+    pub fn end_waits(&self) {
+        self.asker.board.ending.send_replace(true);
+    }
+
     /// Waits until every member of the ring serves, or the time is up; whether they do.
     pub async fn wait_ready(&self, limit: Duration) -> bool {
         let ready = async {
@@ -132,7 +137,9 @@ impl Coordinator {
         let urls = view.nodes.values().map(|node| &node.url).chain(queued);
         let taken: BTreeSet<u16> = urls.filter_map(|url| url.rsplit(':').next()?.parse().ok()).collect();
         match local.supervisor.free_address(&taken) {
-            Ok(address) => Ok(Found::Port(format!("http://{address}"))),
+            Ok(address) => {
+                Ok(Found::Port { url: format!("http://{address}"), taken: folders(&local.folder) })
+            }
             Err(error) => Err(unavailable("no-free-port", &format!("no port for another node: {error}"))),
         }
     }
@@ -157,6 +164,13 @@ impl Coordinator {
         };
         self.asker.errands.edit(edit).await
     }
+}
+
+/// The names of nodes that have a folder already, whatever is in it.
+fn folders(all: &Path) -> BTreeSet<NodeName> {
+    // No folder for nodes yet = no folder of a node; one that cannot be read shows itself when the node starts.
+    let entries = std::fs::read_dir(all).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 impl Control for Coordinator {
@@ -240,7 +254,11 @@ impl Control for Coordinator {
     async fn wait_finished(&self, change: u64, limit: Duration) -> Option<FinishedChange> {
         let mut views = self.asker.board.view.subscribe();
         let ended = |view: &Arc<View>| view.finished.iter().any(|ended| ended.change.id == change);
-        let view = timeout(limit, views.wait_for(ended)).await.ok()?.ok()?.clone();
+        let mut ending = self.asker.board.ending.subscribe();
+        let view = tokio::select! {
+            view = timeout(limit, views.wait_for(ended)) => view.ok()?.ok()?.clone(),
+            _ = ending.wait_for(|ending| *ending) => return None,
+        };
         view.finished.iter().find(|ended| ended.change.id == change).cloned()
     }
 }

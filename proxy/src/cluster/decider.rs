@@ -37,6 +37,8 @@ pub(super) struct Board {
     pub(super) halted: Mutex<Option<String>>,
     /// The view file cannot be trusted any more: the process must stop.
     pub(super) failed: watch::Sender<Option<String>>,
+    /// The process ends: whoever waits for a change is answered now.
+    pub(super) ending: watch::Sender<bool>,
     start: Instant,
 }
 
@@ -73,6 +75,7 @@ impl Board {
             heard: Mutex::default(),
             halted: Mutex::default(),
             failed: watch::Sender::new(None),
+            ending: watch::Sender::new(false),
             start: Instant::now(),
         }
     }

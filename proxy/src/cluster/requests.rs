@@ -1,6 +1,6 @@
 //! What operators ask for, turned into the next view, or refused with a reason. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashring::ring::{MAX_MEMBERS, MAX_RING_POINTS};
 use hashring::view::{Change, Kind, Newcomer, Outcome, Phase};
@@ -17,7 +17,12 @@ use crate::control::{
 #[derive(Debug, Clone)]
 pub enum Found {
     /// A node of our own would listen here.
-    Port(String),
+    Port {
+        /// Its URL.
+        url: String,
+        /// Names whose folders are there already: a new node begins in one that it makes itself.
+        taken: BTreeSet<NodeName>,
+    },
     /// The node that answered at the URL.
     Node(Box<Status>),
     /// Whether the node in question answers.
@@ -50,8 +55,8 @@ pub fn submit(
                 Err(accepted) => return Ok((None, accepted)),
             }
         }
-        (Order::AddServer(add), Found::Port(url)) => {
-            let name = own_name(&mut next)?;
+        (Order::AddServer(add), Found::Port { url, taken }) => {
+            let name = own_name(&mut next, taken)?;
             let newcomer = Newcomer { url: url.clone(), id: None, own: true, erase: false };
             Draft::add(name, add.weight, newcomer)
         }
@@ -377,13 +382,13 @@ fn keep_ring_small(view: &View, draft: &Draft) -> Result<(), Refusal> {
     Err(Refusal::new(RefusalKind::Conflict, "ring-too-large", detail))
 }
 
-fn own_name(next: &mut View) -> Result<NodeName, Refusal> {
+fn own_name(next: &mut View, taken: &BTreeSet<NodeName>) -> Result<NodeName, Refusal> {
     loop {
         let name: NodeName = format!("n{}", next.next_own).parse().map_err(|_| mistaken())?;
         next.next_own += 1;
         let promised = unended(next).any(|change| change.node == name);
         let removed = next.removed.iter().any(|removed| removed.name == name);
-        if !(next.nodes.contains_key(&name) || promised || removed) {
+        if !(next.nodes.contains_key(&name) || promised || removed || taken.contains(&name)) {
             return Ok(name);
         }
     }

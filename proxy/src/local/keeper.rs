@@ -27,17 +27,24 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Runs until the child is not wanted any more and has ended.
     pub(super) async fn run(mut self) {
+        let mut folder = None;
         loop {
             let wanted = self.wanted.borrow_and_update().clone();
             match wanted {
                 Some(spec) => {
+                    folder = Some(spec.data.clone());
                     let begin = Instant::now();
                     if let Some(why) = self.live(&spec).await {
                         self.rest(why, begin.elapsed()).await;
                     }
                 }
-                None if self.shared.forget(&self.name) => return,
-                None => {}
+                None => {
+                    // A child that never came up may leave an empty folder. Whatever lies in a folder stays there.
+                    let _ = folder.take().map(std::fs::remove_dir);
+                    if self.shared.forget(&self.name) {
+                        return;
+                    }
+                }
             }
         }
     }

@@ -167,3 +167,23 @@ async fn the_secret_is_in_the_environment_and_nowhere_else() {
     assert!(!format!("{supervisor:?}").contains("0123456789abcdef"));
     supervisor.stop().await;
 }
+
+#[tokio::test]
+async fn of_a_child_that_never_came_up_no_empty_folder_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let supervisor = supervisor("exit 3");
+    for (name, content) in [("n1", None), ("n2", Some("file"))] {
+        let folder = data.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        if let Some(file) = content {
+            std::fs::write(folder.join(file), "kept").unwrap();
+        }
+        let spec = ChildSpec { data: folder, ..spec(&supervisor, name) };
+        supervisor.ensure(vec![spec.clone()]);
+        once(&supervisor, &spec.name, |status| status.last_end.is_some()).await;
+        supervisor.ensure(Vec::new());
+        supervisor.watch().wait_for(BTreeMap::is_empty).await.unwrap();
+    }
+    assert!(!data.path().join("n1").exists());
+    assert!(data.path().join("n2/file").exists());
+}

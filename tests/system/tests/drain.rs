@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use harness::admin::{accepted, state};
 use harness::history::{Content, History};
 use harness::raw::Raw;
 use harness::workload::Workload;
 use harness::{Cluster, secs, story};
+use serde_json::json;
 
-use crate::support::{SLOW, all_there, copying, filled_with_pages, slow_addition};
+use crate::support::{SLOW, all_there, copying, filled, filled_with_pages, slow_addition};
 
 #[test]
 fn what_is_in_flight_is_finished_before_the_end() {
@@ -98,7 +100,30 @@ fn a_drain_in_the_middle_of_a_change_is_safe() {
         let resumed = cluster.admin().patch_change(&place, &serde_json::json!({"rate": null})).send().await;
         assert!(matches!(resumed.status, 200 | 409), "{resumed:?}");
         let change = cluster.admin().ended(&place, secs(60)).await;
-        assert_eq!(harness::admin::state(&change), "done", "{change:#}");
+        assert_eq!(state(&change), "done", "{change:#}");
         all_there(&cluster, &history).await;
+    });
+}
+
+#[test]
+fn who_waits_for_a_change_is_told_where_it_stands_and_does_not_hold_up_the_end() {
+    story(secs(90), || async {
+        let mut cluster = Cluster::start().await;
+        filled(&cluster, 300).await;
+        let slow = cluster.client().ask("POST", "/add-server?wait=10m").json(&json!({"paused": true}));
+        let waiting = tokio::spawn(slow.send());
+        harness::eventually(secs(20), "the change is under way", || async {
+            let changes = cluster.admin().changes().await;
+            if changes.iter().any(|change| state(change) == "paused") {
+                Ok(())
+            } else {
+                Err(format!("{changes:?}"))
+            }
+        })
+        .await;
+        cluster.proxy.terminate();
+        let answer = waiting.await.expect("the one who waits");
+        assert!(accepted(&answer).starts_with("/admin/changes/"));
+        assert!(cluster.proxy.ended(secs(10)).await.success());
     });
 }

@@ -42,6 +42,8 @@ struct Disk {
     failure: Option<bool>,
     /// A commit failed; like a real engine it takes nothing any more until it is opened again.
     failed: bool,
+    /// The place on the disk that cannot be read.
+    unreadable: Option<Bytes>,
 }
 
 impl MemoryEngine {
@@ -79,6 +81,11 @@ impl MemoryEngine {
     /// commit is on disk all the same, the caller of commit cannot know; the test chooses.
     pub fn fail_next_commit(&self, reaches_disk: bool) {
         self.disk().failure = Some(reaches_disk);
+    }
+
+    /// From now on this key, in any space, cannot be read one by one; snapshots and scans still can.
+    pub fn cannot_get(&self, key: Bytes) {
+        self.disk().unreadable = Some(key);
     }
 
     /// A panic of another test thread while it held the lock leaves nothing half done here.
@@ -126,7 +133,11 @@ impl Engine for MemoryEngine {
 
 impl Source for MemoryEngine {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        self.disk().synced.get(space, key)
+        let disk = self.disk();
+        if disk.unreadable.as_ref().is_some_and(|unreadable| *unreadable == *key) {
+            return Err(EngineError::new("get", "the test wanted it to fail"));
+        }
+        disk.synced.get(space, key)
     }
 
     fn scan(&self, space: Space, bounds: Bounds<'_>, limit: Limit) -> Result<Entries, EngineError> {
