@@ -7,6 +7,7 @@
 //! - [`cluster`], [`node`]: a whole Keyway, a single kvnode; [`launch`] and [`process`] below them;
 //! - [`client`], [`answer`], [`raw`]: requests, what came back, bytes that no well-behaved client sends;
 //! - [`admin`]: the admin API in the words of the tests;
+//! - [`browser`], [`relay`]: a real browser, and what stands between it and a Keyway to see what it asks;
 //! - [`history`], [`workload`]: what was written and acknowledged, and clients that check every read against it;
 //! - [`wait`]: waiting for something to become true;
 //! - [`binary`], [`scratch`], [`family`]: the program under test, folders and logs, processes and their children.
@@ -17,6 +18,7 @@
 pub mod admin;
 pub mod answer;
 pub mod binary;
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod family;
@@ -25,15 +27,18 @@ pub mod launch;
 pub mod node;
 pub mod process;
 pub mod raw;
+pub mod relay;
 pub mod scratch;
 pub mod story;
 pub mod wait;
 pub mod workload;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use client::Client;
 pub use cluster::{Cluster, Setup};
 pub use node::Node;
+pub use relay::Relay;
 pub use story::{story, story_alone};
 pub use wait::eventually;
 

@@ -14,6 +14,7 @@ mod tour;
 
 // Requests.
 mod bad_requests;
+mod browser;
 mod conditions;
 mod data_plane;
 mod json_api;
