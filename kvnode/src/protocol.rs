@@ -53,6 +53,9 @@ pub struct Status {
     pub cluster: Option<Id>,
     /// The history of the view that it persisted.
     pub history: Option<Id>,
+    /// The process of the coordinator that made that view.
+    #[serde(default)]
+    pub decider: Option<Id>,
     /// The epoch of the view that it persisted; 0 = none.
     pub epoch: u64,
     /// Points per unit of weight that its view was made with.

@@ -115,6 +115,10 @@ struct Serve {
     /// Write logs from this level on: error, warn, info, debug [env: KEYWAY_LOG] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
+    /// Go on from the view in the data folder although nodes have acted on later decisions: only where it is the newest
+    /// copy that is left (docs/moving.md, "An old view")
+    #[arg(long)]
+    trust_view: bool,
 }
 
 /// Whom to ask, and how to show the answer.
@@ -206,6 +210,7 @@ impl From<Serve> for Flags {
             points: serve.points,
             log_format: serve.log_format,
             log: serve.log,
+            trust_view: serve.trust_view,
         }
     }
 }

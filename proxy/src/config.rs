@@ -17,9 +17,10 @@ use std::time::Duration;
 use hashring::NodeName;
 use kvnode::config::mistakes::{Mistakes, Place};
 use kvnode::config::source::Source;
+use kvnode::config::units;
 
 use crate::data;
-use crate::telemetry::{self, Format};
+use crate::telemetry::Format;
 use file::Written;
 use secret::{ADMIN_TOKEN, CLUSTER_SECRET, Secret};
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub local: Local,
     /// What is logged and how.
     pub log: Log,
+    /// The view in the data folder prevails over whatever nodes have acted on. Never written in a file: it is said once.
+    pub trust_view: bool,
 }
 
 /// The nodes that a new cluster begins with. An existing one has its nodes in its view.
@@ -112,6 +115,8 @@ pub struct Flags {
     pub log_format: Option<String>,
     /// `--log`
     pub log: Option<String>,
+    /// `--trust-view`
+    pub trust_view: bool,
 }
 
 impl Default for Settings {
@@ -128,6 +133,7 @@ impl Default for Settings {
             drain: Duration::from_secs(30),
             local: Local { cache: 64 << 20, max_value: 8 << 20 },
             log: Log { format: Format::Human, level: "info".to_owned() },
+            trust_view: false,
         }
     }
 }
@@ -156,7 +162,7 @@ impl Settings {
         written.cluster_secret = Secret::from_environment(CLUSTER_SECRET, &variable, &mut mistakes);
         written.data =
             flags.data.clone().or_else(|| variable("KEYWAY_DATA").map(PathBuf::from)).or(written.data);
-        let settings = written.mean(&mut mistakes);
+        let settings = Self { trust_view: flags.trust_view, ..written.mean(&mut mistakes) };
         mistakes.or(settings)
     }
 }
@@ -196,7 +202,7 @@ impl<V: Fn(&str) -> Option<String>> Spoken<'_, V> {
     fn log(&mut self, flags: &Flags, written: &mut Written) {
         let format = ("--log-format", flags.log_format.as_deref());
         written.log_format = self.pick(format, "KEYWAY_LOG_FORMAT", str::parse).or(written.log_format);
-        let level = self.pick(("--log", flags.log.as_deref()), "KEYWAY_LOG", telemetry::check_level);
+        let level = self.pick(("--log", flags.log.as_deref()), "KEYWAY_LOG", units::log_filter);
         written.log_level = level.or(written.log_level.take());
     }
 
@@ -264,6 +270,7 @@ impl Written {
                 format: self.log_format.unwrap_or(usual.log.format),
                 level: self.log_level.unwrap_or(usual.log.level),
             },
+            trust_view: false,
         }
     }
 }

@@ -37,19 +37,6 @@ impl Format {
     }
 }
 
-/// Whether `text` can be a level or a filter; gives it back.
-///
-/// # Errors
-/// A sentence that says how levels are written.
-pub fn check_level(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
-        _ => Err(format!(
-            "{text:?} is no level; write error, warn, info or debug, or a filter such as \"info,keyway=debug\""
-        )),
-    }
-}
-
 /// Begins to log from `level` on, which was checked before. A second call has no effect.
 pub fn start(format: Format, level: &str) {
     let filter = EnvFilter::try_new(level).unwrap_or_default();
@@ -73,15 +60,5 @@ mod tests {
             assert_eq!(format.word().parse(), Ok(format));
         }
         assert!("xml".parse::<Format>().unwrap_err().contains("json"));
-    }
-
-    #[test]
-    fn a_level_is_a_word_or_a_filter() {
-        for good in ["info", "warn", "info,keyway=debug"] {
-            assert!(check_level(good).is_ok(), "{good}");
-        }
-        for bad in ["", "loud=very", "info,,=x"] {
-            assert!(check_level(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::layer::{Layer, MAX_VALUES, SIZES, base_url, listen, log_json, log_level, to_usize};
+use super::layer::{Layer, MAX_VALUES, SIZES, base_url, listen, log_json, to_usize};
 use super::mistakes::{Mistakes, Place};
 use super::units;
 
@@ -78,7 +78,7 @@ impl Flags {
             max_value: value(mistakes, "--max-value", self.max_value.as_deref(), max_value).map(to_usize),
             cache: value(mistakes, "--cache", self.cache.as_deref(), size),
             log_json: value(mistakes, "--log-format", self.log_format.as_deref(), log_json),
-            log_level: value(mistakes, "--log", self.log.as_deref(), log_level),
+            log_level: value(mistakes, "--log", self.log.as_deref(), units::log_filter),
             ..Layer::default()
         }
     }

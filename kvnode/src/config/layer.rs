@@ -9,7 +9,7 @@ use hashring::NodeName;
 
 use super::mistakes::{Mistakes, Place};
 use super::source::Reader;
-use super::{CACHE, Config, DATA, DISK_RESERVE, LISTEN, LOG_LEVEL, Log};
+use super::{CACHE, Config, DATA, DISK_RESERVE, LISTEN, LOG_LEVEL, Log, units};
 use crate::client::authority;
 use crate::http::secret::Secret;
 use crate::{http, serve};
@@ -66,7 +66,7 @@ impl Layer {
             http: file.table("http", HttpLayer::in_file),
             ..file.table("log", |log| Self {
                 log_json: log.parsed("format", log_json),
-                log_level: log.parsed("level", log_level),
+                log_level: log.parsed("level", units::log_filter),
                 ..Self::default()
             })
         }
@@ -171,13 +171,6 @@ pub(super) fn log_json(text: &str) -> Result<bool, String> {
         "json" => Ok(true),
         _ => Err(format!("`{text}` is no log format; write \"human\" or \"json\"")),
     }
-}
-
-/// What [`Log::level`] may be.
-pub(super) fn log_level(text: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| {
-        format!("`{text}` is no log level ({error}); write \"error\", \"warn\", \"info\" or \"debug\"")
-    })
 }
 
 /// Sizes of memory fit, on every machine that has that memory.

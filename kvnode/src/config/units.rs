@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
+
 /// The units of a size. Binary and decimal ones are told apart by their names, never guessed.
 const UNITS: [(&str, u64); 8] = [
     ("B", 1),
@@ -58,6 +60,22 @@ pub fn show_duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
+/// A level of the log, or a filter: `info`, `warn,kvnode=debug`.
+///
+/// # Errors
+/// A sentence that says how they are written.
+pub fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // A mistyped level would be taken for the name of a module, and switch off all others.
+    let is_level = |part: &str| part.contains('=') || LEVELS.contains(&part.trim());
+    match EnvFilter::try_new(text) {
+        Ok(_) if text.split(',').all(is_level) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{text:?} is no log level; write error, warn, info or debug, or a filter such as \"info,kvnode=debug\""
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +111,15 @@ mod tests {
         }
         let duration_of = Duration::from_millis(90_250);
         assert_eq!(duration(&show_duration(duration_of)), Ok(duration_of));
+    }
+
+    #[test]
+    fn a_log_level_is_known_or_refused() {
+        for good in ["info", "off", "warn,kvnode=debug", "kvnode=trace"] {
+            assert_eq!(log_filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["loud", "", "info,loud", "kvnode=loud", "INFO "] {
+            assert!(log_filter(bad).unwrap_err().contains("no log level"), "{bad}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashring::view::{Phase, Tally};
+use hashring::view::{Outcome, Phase, Tally};
 use hashring::{NodeName, RangeSet};
 
 use super::sweep::{Purpose, Sweep};
@@ -57,10 +57,13 @@ impl<T> Core<T> {
 
     /// Ends a session because the view did: what was under way is applied here, if the keys are still ours.
     pub(super) fn settle(&mut self, mut source: Source<T>, now: Now) -> Result<(), EngineError> {
+        let arrived = source.has_sent_seal() && self.ended_well(source.terms().change);
         for forward in source.void("the view ended this session".to_owned(), false) {
             let key = forward.key.clone();
             if self.fence.owns(key.position()) {
                 self.apply(forward)?;
+            } else if arrived {
+                self.effects.push(Effect::Written(forward.reply, Ok(forward.outcome)));
             } else {
                 // The new owner may or may not have it: nobody can say.
                 self.effects.push(Effect::Written(forward.reply, Err(Refused::Stopped)));
@@ -70,6 +73,16 @@ impl<T> Core<T> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a change of this node as an old owner was carried out, and with its seal: whatever it had sent before
+    /// that is on the new owner's disk.
+    fn ended_well(&self, change: u64) -> bool {
+        let Some(view) = self.outlook.as_ref().map(|outlook| &outlook.view) else { return false };
+        view.finished.iter().any(|ended| {
+            let sealed = !ended.given_up.contains(&self.identity.name);
+            ended.change.id == change && ended.outcome == Outcome::Done && sealed
+        })
     }
 
     /// Lets every source do what is due.

@@ -1,5 +1,6 @@
 //! Taking in a view: persisted before it is acted on, never one of another history, never an older one.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -132,8 +133,11 @@ impl<T> Core<T> {
         if view.history != mine.history {
             return Err("the view is of another history of this cluster".to_owned());
         }
-        let contradicts = (view.epoch == mine.epoch && view.digest() != mine.digest())
-            || (view.epoch == mine.epoch + 1 && view.previous != mine.digest());
+        let contradicts = match view.epoch.cmp(&mine.epoch) {
+            Ordering::Less => false,
+            Ordering::Equal => view.digest() != mine.digest(),
+            Ordering::Greater => !view.descends_from(mine.epoch, mine.decider()),
+        };
         if contradicts {
             return Err(format!(
                 "the view of epoch {} contradicts the one that this node acted on: an old copy of the proxy's \
@@ -243,6 +247,7 @@ impl<T> Core<T> {
                             continue;
                         };
                         let terms = Terms {
+                            change: open.change.id,
                             session: open.session,
                             from: from.clone(),
                             source: (self.identity.id, self.identity.boot),
@@ -253,7 +258,7 @@ impl<T> Core<T> {
                         if switched { Source::after_restart(terms, now.steady) } else { Source::new(terms) }
                     }
                 };
-                source.tune(paused, open.change.rate);
+                source.tune(paused, open.change.rate.map(|rate| share_of(rate, ranges, outlook)));
                 if switched {
                     source.seal(now.steady);
                 }
@@ -318,6 +323,7 @@ impl<T> Core<T> {
             known_boots: self.known_boots.clone(),
             cluster: view.map(|view| view.cluster),
             history: view.map(|view| view.history),
+            decider: view.and_then(View::decider),
             epoch: view.map_or(0, |view| view.epoch),
             points: view.map(|view| view.points),
             serving: matches!(self.fence.standing, Standing::Member(_) | Standing::Alone),
@@ -328,6 +334,14 @@ impl<T> Core<T> {
             cleaned: self.cleaned,
         }
     }
+}
+
+/// What one move may use of the rate of its change: its part of all that moves, so that all end together.
+fn share_of(rate: u64, ranges: &RangeSet, outlook: &Outlook) -> u64 {
+    let whole: u128 = outlook.moves.iter().map(|(_, _, ranges)| ranges.size()).sum();
+    // The size of a range set is at most 2^64.
+    let part = u128::from(rate).saturating_mul(ranges.size()) / whole.max(1);
+    u64::try_from(part).unwrap_or(rate).max(1)
 }
 
 fn parse<V: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<V, Fault> {

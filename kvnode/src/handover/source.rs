@@ -47,6 +47,8 @@ pub struct Forward<T> {
 /// Who is on which side, and what moves.
 #[derive(Debug, Clone)]
 pub struct Terms {
+    /// The change that it belongs to.
+    pub change: u64,
     /// The epoch that decided this attempt.
     pub session: u64,
     /// The old owner.
@@ -423,6 +425,14 @@ impl<T> Source<T> {
     /// wipe does.
     fn may_give_up(&self) -> bool {
         self.is_promised() && !self.is_bound()
+    }
+
+    /// Whether this side has sent all that it had, and its seal as the last of it.
+    #[must_use]
+    pub fn has_sent_seal(&self) -> bool {
+        let sealing = matches!(self.stage, Stage::Sealing { .. }) && self.outbox.is_empty();
+        sealing
+            && self.in_flight.as_ref().is_some_and(|sent| sent.message.frames.last() == Some(&Frame::Seal))
     }
 
     /// Whether only a newer view may end the session.

@@ -129,6 +129,7 @@ impl Service for Memory {
             known_boots: vec![Id(2)],
             cluster: Some(beat.cluster),
             history: None,
+            decider: None,
             epoch: 7,
             points: None,
             serving: true,

@@ -21,6 +21,9 @@ pub const FORMAT: u16 = 1;
 /// How many finished changes are remembered, with their receipts.
 pub const REMEMBERED_CHANGES: usize = 50;
 
+/// How many processes of the coordinator are remembered. A node that slept through more is taken at its word.
+pub const REMEMBERED_DECIDERS: usize = 256;
+
 /// Everything that has been decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +38,10 @@ pub struct View {
     pub epoch: u64,
     /// Digest of the view before this one; zero in the first.
     pub previous: Id,
+    /// The processes that decided, oldest first: two copies of one view part ways only where two processes go on
+    /// from it. At most [`REMEMBERED_DECIDERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deciders: Vec<Decider>,
     /// Points per unit of weight, fixed when the cluster is created.
     pub points: u32,
     /// Copies of each key (k).
@@ -55,6 +62,19 @@ pub struct View {
     pub next_change: u64,
     /// The number of the next node that the proxy starts itself: `n<i>` is never used twice.
     pub next_own: u32,
+}
+
+/// A process of the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decider {
+    /// Random at each of its starts.
+    pub process: Id,
+    /// The epoch of its first decision.
+    pub from: u64,
+    /// An operator said that this line of decisions prevails over whatever any node has acted on before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prevails: bool,
 }
 
 /// One member of the cluster.
@@ -121,10 +141,27 @@ pub struct Change {
     pub reverses: Option<u64>,
     /// A dead node goes although its keys exist nowhere else.
     pub force: bool,
+    /// What goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Loss>,
     /// Start on hold.
     pub paused: bool,
     /// Bytes a second that the copy may use; `None` = as fast as it goes.
     pub rate: Option<u64>,
+}
+
+/// What a dead node takes with it, as far as it is known when its removal is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// Arcs of the ring that it owns.
+    pub ranges: usize,
+    /// Live records that it reported last; unknown if it was not heard since the proxy started.
+    pub keys: Option<u64>,
+    /// Bytes of these keys and their values.
+    pub bytes: Option<u64>,
+    /// How long ago it reported them, in seconds.
+    pub reported_seconds_ago: Option<u64>,
 }
 
 /// A node that is to join.
@@ -249,6 +286,9 @@ pub struct FinishedChange {
     pub finished_ms: u64,
     /// Per move: what both sides counted, and the hold.
     pub receipts: Vec<Receipt>,
+    /// Nodes without which it ended.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given_up: BTreeSet<NodeName>,
 }
 
 impl OpenChange {
@@ -269,6 +309,7 @@ impl View {
             history,
             epoch: 1,
             previous: Id(0),
+            deciders: Vec::new(),
             points,
             copies: 1,
             nodes: BTreeMap::new(),
@@ -286,6 +327,62 @@ impl View {
     #[must_use]
     pub fn successor(&self) -> Self {
         Self { epoch: self.epoch + 1, previous: self.digest(), ..self.clone() }
+    }
+
+    /// The same, as a decision of this process.
+    #[must_use]
+    pub fn decided_by(mut self, process: Id) -> Self {
+        if self.decider() != Some(process) {
+            self.deciders.push(Decider { process, from: self.epoch, prevails: false });
+        }
+        if self.deciders.len() > REMEMBERED_DECIDERS {
+            self.deciders.remove(0);
+        }
+        self
+    }
+
+    /// A copy to be edited into the decision that this line of decisions prevails: its epoch is above `highest`, and
+    /// whatever nodes have acted on up to then gives way.
+    #[must_use]
+    pub fn prevailing(&self, process: Id, highest: u64) -> Self {
+        let mut next = self.successor();
+        next.epoch = next.epoch.max(highest + 1);
+        next = next.decided_by(process);
+        if let Some(decider) = next.deciders.last_mut() {
+            (decider.from, decider.prevails) = (next.epoch, true);
+        }
+        next
+    }
+
+    /// Whether this view is the first of a line that prevails.
+    #[must_use]
+    pub fn begins_to_prevail(&self) -> bool {
+        self.deciders.last().is_some_and(|decider| decider.prevails && decider.from == self.epoch)
+    }
+
+    /// The process that decided this view; unknown in the first.
+    #[must_use]
+    pub fn decider(&self) -> Option<Id> {
+        self.deciders.last().map(|decider| decider.process)
+    }
+
+    /// Whether the view that `decider` made at `epoch` stands in the line of decisions that leads to this one.
+    #[must_use]
+    pub fn descends_from(&self, epoch: u64, decider: Option<Id>) -> bool {
+        let Some(process) = decider else { return true };
+        if self.deciders.iter().any(|one| one.prevails && one.from > epoch) {
+            return true;
+        }
+        match self.deciders.iter().position(|one| one.process == process) {
+            Some(at) => {
+                let end = self.deciders.get(at + 1).map_or(self.epoch + 1, |next| next.from);
+                (self.deciders[at].from..end).contains(&epoch)
+            }
+            None => {
+                let forgotten = self.deciders.len() == REMEMBERED_DECIDERS;
+                forgotten && self.deciders.first().is_some_and(|first| first.from > epoch)
+            }
+        }
     }
 
     /// XXH3-128 of the view's JSON form.
@@ -349,5 +446,48 @@ impl View {
             }
         }
         members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decisions of these processes, one each, from the first view on.
+    fn line(processes: &[u128]) -> View {
+        let first = View::first(Id(1), Id(2), 16);
+        processes.iter().fold(first, |view, process| view.successor().decided_by(Id(*process)))
+    }
+
+    #[test]
+    fn a_view_descends_from_every_view_of_its_line_and_from_no_other() {
+        let all = [1, 1, 2, 2, 2, 3];
+        let view = line(&all);
+        for length in 0..=all.len() {
+            let before = line(&all[..length]);
+            assert!(view.descends_from(before.epoch, before.decider()), "{length}");
+        }
+        for other in [&[1, 1, 1][..], &[1, 1, 2, 2, 2, 2], &[1, 1, 4], &[2]] {
+            let other = line(other);
+            assert!(!view.descends_from(other.epoch, other.decider()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_prevails_takes_in_every_line_up_to_its_beginning() {
+        let (here, other) = (line(&[1, 1]), line(&[1, 2, 2, 2, 2]));
+        let next = here.prevailing(Id(3), other.epoch);
+        assert!(next.descends_from(other.epoch, other.decider()));
+        let later = line(&[1, 2, 2, 2, 2, 2, 2]);
+        assert!(!next.descends_from(later.epoch, later.decider()));
+    }
+
+    #[test]
+    fn who_slept_through_very_many_starts_is_taken_at_its_word() {
+        let first = line(&[1]);
+        let many: Vec<u128> = (1..=400).collect();
+        let view = line(&many);
+        assert_eq!(view.deciders.len(), REMEMBERED_DECIDERS);
+        assert!(view.descends_from(first.epoch, first.decider()));
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn of_fault(problem: Problem) -> Answer {
 /// There is nothing at this path.
 pub(super) fn unknown_path(path: &str) -> Fault {
     Problem::new(StatusCode::NOT_FOUND, "unknown-path", "There is nothing here")
-        .detail(format!("The admin plane has no {path}; the README lists its paths."))
+        .detail(format!("The admin plane has no {path}; docs/http.md lists its paths."))
         .into()
 }
 

@@ -1,6 +1,6 @@
 //! The JSON documents of the admin plane: what its paths answer and what the command line reads.
 
-use hashring::view::{Kind, Phase, Receipt, Tally};
+use hashring::view::{Kind, Loss, Phase, Receipt, Tally};
 use hashring::{Id, NodeName};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,9 @@ pub struct Change {
     pub reverses: Option<u64>,
     /// A dead node goes although its keys exist nowhere else.
     pub force: bool,
+    /// What goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Loss>,
     /// Keys that were or are to be moved.
     pub keys: Count,
     /// Bytes of these keys and their values.

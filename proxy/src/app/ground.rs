@@ -142,7 +142,8 @@ fn new_node(url: String, weight: u16, own: bool) -> Node {
     Node { id: None, boot: None, grant: 0, url, weight, own }
 }
 
-fn random() -> Result<Id, Failed> {
+/// An identity that nobody else has.
+pub(super) fn random() -> Result<Id, Failed> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| system(io::Error::other(error)))?;
     Ok(Id(u128::from_le_bytes(bytes)))

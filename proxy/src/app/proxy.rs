@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::Failed;
-use super::ground::Ground;
+use super::ground::{Ground, random};
 use crate::admin::access::Access;
 use crate::admin::listener::Listener;
 use crate::admin::{Admin, Parts};
@@ -61,7 +61,9 @@ impl Proxy {
             Ground::find(settings)?;
         let bridge = Bridge::new(view.clone());
         let coordinator = Coordinator::start(Options {
+            process: random()?,
             view,
+            prevails: settings.trust_view,
             store,
             bridge: Arc::clone(&bridge),
             supervisor: starts_nodes.then(|| (supervisor.clone(), data.join(NODES))),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hashring::view::Loss;
 use http::Method;
 use tokio::time::{Instant, sleep};
 
@@ -84,17 +85,30 @@ fn bar(keys: Count) -> String {
 /// What became of it.
 fn result(change: &Change) -> String {
     let what = format!("change {}: {} {}", change.id, word(&change.kind), change.node);
-    match change.state {
-        ChangeState::Done => {
+    match (change.state, &change.lost) {
+        (ChangeState::Done, Some(lost)) => format!("{what} is done: given up were {}", loss(lost)),
+        (ChangeState::Done, None) => {
             let hold = change.longest_hold_us.map_or(String::new(), |us| format!(", longest hold {us} us"));
             format!("{what} is done: {} keys ({}) moved{hold}", change.keys.done, size(change.bytes.done))
         }
-        state => {
+        (state, _) => {
             let reason = change.reason.as_ref().or(change.blocked.as_ref());
             let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
             format!("{what} is {}{reason}", word(&state))
         }
     }
+}
+
+/// What a dead node takes with it.
+pub(super) fn loss(lost: &Loss) -> String {
+    let known = lost.keys.zip(lost.bytes).zip(lost.reported_seconds_ago);
+    let held = known.map_or_else(
+        || "how many keys is unknown: it was not heard since the proxy started".to_owned(),
+        |((keys, bytes), age)| {
+            format!("{keys} keys ({}) when it was last heard, {age} s before", size(bytes))
+        },
+    );
+    format!("{} ranges; {held}", lost.ranges)
 }
 
 /// What a change that was accepted is told as, when nobody waits for it.

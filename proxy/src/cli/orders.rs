@@ -129,5 +129,9 @@ fn plan(plan: &PlanReport) -> String {
     }
     let (keys, bytes) = count(plan.keys, plan.bytes);
     let sum = format!("{} of the ring in {} ranges, {keys} keys, {bytes}", percent(plan.share), plan.ranges);
-    format!("Would move {sum}:\n\n{}\n\n{}", moves.text(), shares.text())
+    let what = plan.lost.as_ref().map_or_else(
+        || format!("Would move {sum}:"),
+        |lost| format!("Would NOT move, but give up, {}. Who serves its ranges then:", follow::loss(lost)),
+    );
+    format!("{what}\n\n{}\n\n{}", moves.text(), shares.text())
 }

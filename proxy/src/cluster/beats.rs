@@ -10,6 +10,7 @@ use kvnode::client::Client;
 use kvnode::protocol::{BEAT_PATH, Beat, SECRET_HEADER, Status};
 use tokio::time::timeout;
 
+use super::decide::to_erase;
 use super::decider::{Board, Errands, Local};
 
 /// Between two questions while nothing is going on.
@@ -127,10 +128,6 @@ fn beat(view: &View, name: &NodeName, last: Option<&Status>, behind: bool) -> Be
     let expect = view.nodes.get(name).and_then(|node| node.id);
     // A view that does not name the folder yet would be refused.
     let brings = behind && expect.is_some();
-    let erase = view.open.as_ref().filter(|open| open.change.node == *name).is_some_and(|open| {
-        let wanted = open.change.newcomer.as_ref().is_some_and(|newcomer| newcomer.erase);
-        wanted && view.nodes.get(name).is_some_and(|node| node.boot.is_none())
-    });
-    let holds = last.is_some_and(|status| status.records > 0);
-    Beat { cluster: view.cluster, view: brings.then(|| view.clone()), expect, erase: erase && holds }
+    let erase = last.and_then(|status| to_erase(view, name, status)).is_some();
+    Beat { cluster: view.cluster, view: brings.then(|| view.clone()), expect, erase }
 }

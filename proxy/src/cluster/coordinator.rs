@@ -1,12 +1,12 @@
 //! The coordinator as the rest of the program sees it: it starts the parts and answers the admin plane.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hashring::view::FinishedChange;
-use hashring::{Member, NodeName, Ring, View};
+use hashring::{Id, Member, NodeName, Ring, View};
 use kvnode::client::Client;
 use kvnode::protocol::{Beat, Status};
 use tokio::runtime::Handle;
@@ -21,7 +21,7 @@ use super::survey;
 use crate::config::secret::Secret;
 use crate::control::{
     Accepted, AddServer, Adjust, Adopt, Cancelled, Control, Hello, Joined, Order, PlanReport, Progress,
-    Refusal, RefusalKind, RemoveServer, Terms, Verification,
+    Refusal, RefusalKind, RemoveServer, Reweight, Terms, Verification,
 };
 use crate::local::Supervisor;
 use crate::view::Bridge;
@@ -29,8 +29,12 @@ use crate::view::Bridge;
 /// What the coordinator is given.
 #[derive(Debug)]
 pub struct Options {
+    /// Names this process in its decisions: random at each start.
+    pub process: Id,
     /// The view that stands in the store.
     pub view: View,
+    /// It prevails over whatever nodes have acted on.
+    pub prevails: bool,
     /// Where decisions are written.
     pub store: ViewStore,
     /// Where the data path looks.
@@ -58,7 +62,8 @@ impl Coordinator {
     /// # Errors
     /// Where the thread cannot be started.
     pub fn start(options: Options) -> std::io::Result<Self> {
-        let Options { view, store, bridge, supervisor, secret, auto_join, runtime } = options;
+        let Options { process, view, prevails, store, bridge, supervisor, secret, auto_join, runtime } =
+            options;
         let view = Arc::new(view);
         let board = Arc::new(Board::new(view.clone()));
         let local =
@@ -66,6 +71,8 @@ impl Coordinator {
         let (errands, received) = Errands::new();
         let plan = Arc::new(view.open_plan().unwrap_or_default());
         let decider = Decider {
+            process,
+            prevails,
             store,
             view,
             bridge,
@@ -109,12 +116,19 @@ impl Coordinator {
     async fn look(&self, order: &Order) -> Result<Found, Refusal> {
         match order {
             Order::AddServer(AddServer { adopt: Some(adopt), .. }) => {
-                Ok(Found::Node(Box::new(self.probe(&adopt.url).await?)))
+                Ok(Found::Answer(Box::new(self.probe(&adopt.url).await?)))
             }
             Order::AddServer(AddServer { adopt: None, .. }) => self.free_port(),
-            Order::RemoveServer(RemoveServer { name, .. }) => Ok(Found::Up(self.asker.is_up(name))),
-            Order::Reweight(reweight) => Ok(Found::Up(self.asker.is_up(&reweight.name))),
+            Order::RemoveServer(RemoveServer { name, .. }) | Order::Reweight(Reweight { name, .. }) => {
+                Ok(Found::Node { up: self.asker.is_up(name), last: self.last_words(name) })
+            }
         }
+    }
+
+    /// The records and bytes that a node reported last, and how many seconds ago.
+    fn last_words(&self, name: &NodeName) -> Option<(u64, u64, u64)> {
+        let report = self.progress().nodes.remove(name)?;
+        Some((report.records?, report.bytes?, report.last_heard?.as_secs()))
     }
 
     async fn probe(&self, url: &str) -> Result<Status, Refusal> {
@@ -166,6 +180,10 @@ impl Coordinator {
     }
 }
 
+fn members(weights: BTreeMap<NodeName, u16>) -> Vec<Member> {
+    weights.into_iter().map(|(name, weight)| Member { name, weight }).collect()
+}
+
 /// The names of nodes that have a folder already, whatever is in it.
 fn folders(all: &Path) -> BTreeSet<NodeName> {
     // No folder for nodes yet = no folder of a node; one that cannot be read shows itself when the node starts.
@@ -187,7 +205,7 @@ impl Control for Coordinator {
 
     async fn submit(&self, order: Order, terms: Terms) -> Result<Accepted, Refusal> {
         let found = self.look(&order).await?;
-        if let (Order::AddServer(AddServer { adopt: Some(adopt), .. }), Found::Node(status)) =
+        if let (Order::AddServer(AddServer { adopt: Some(adopt), .. }), Found::Answer(status)) =
             (&order, &found)
             && let Some(accepted) = self.relocate(adopt, status).await?
         {
@@ -201,17 +219,18 @@ impl Control for Coordinator {
         let view = self.view();
         let now = self.asker.board.now();
         let (next, _) = requests::submit(&view, &order, &Terms::default(), &found, now)?;
-        let before = view.members();
-        let mut after = before.clone();
-        if let Some(change) = next.and_then(|next| next.queue.back().cloned()) {
-            after.retain(|member| member.name != change.node);
-            after.push(Member { name: change.node, weight: change.weight });
-        }
+        // It would begin when everything that waits is done.
+        let before = members(requests::planned(&view));
+        let next = next.unwrap_or_else(|| (*view).clone());
+        let after = members(requests::planned(&next));
         let stored = self.progress().nodes.into_iter();
         let stored = stored.filter_map(|(name, node)| Some((name, (node.records?, node.bytes?)))).collect();
         let ring = |members: &[Member]| Ring::new(view.points, members.iter().cloned());
         let mut report = PlanReport::between(&ring(&before), &ring(&after), &stored);
-        survey::count(&self.asker, &view, after, &mut report).await;
+        if view.open.is_none() && view.queue.is_empty() {
+            survey::count(&self.asker, &view, after, &mut report).await;
+        }
+        report.lost = next.queue.back().and_then(|change| change.lost.clone());
         Ok(report)
     }
 

@@ -11,13 +11,16 @@ use hashring::view::REMEMBERED_CHANGES;
 use hashring::view::{
     Change, Cleaning, FinishedChange, Kind, Node, OpenChange, Outcome, Phase, Receipt, Removed,
 };
-use hashring::{NodeName, Plan, View};
+use hashring::{Id, NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Side, Status};
 
-use super::sight::{GONE, Now, Sight};
+use super::sight::{GONE, Now, Seen, Sight};
 
 /// A new node must say hello within this time after its change began.
 pub const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// A member that does not answer for this long is not asked for its epoch any more when an old view is to prevail.
+const LONG_SILENCE: Duration = Duration::from_secs(10);
 
 /// A session that failed is followed by the next one no sooner than this.
 const SESSION_PAUSE: Duration = Duration::from_millis(500);
@@ -28,7 +31,7 @@ const MISMATCHES: u32 = 2;
 /// The coordinator must not decide anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{node} has acted on epoch {theirs}{history}, but the view file here is at epoch {ours}: an old copy of the \
+    "{node} has acted on epoch {theirs}{why}, but the view file here is at epoch {ours}: an old copy of the \
      file was restored. Nothing is decided until the newest view.json is put back; see docs/moving.md, \"An old view\""
 )]
 pub struct Halt {
@@ -38,8 +41,8 @@ pub struct Halt {
     pub theirs: u64,
     /// Our epoch.
     pub ours: u64,
-    /// Empty, or that the history differs.
-    pub history: &'static str,
+    /// Empty, or how its view differs.
+    pub why: &'static str,
 }
 
 /// The next view, if anything is to be decided. `plan` is the open change's plan, computed once per change.
@@ -65,6 +68,27 @@ pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<O
     })
 }
 
+/// The view that goes on from the one here, whatever nodes have acted on: an operator says that it is the newest there
+/// is. `None` while a member may still have to be heard.
+#[must_use]
+pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View> {
+    let silent_for_long =
+        |seen: &Seen| seen.silent_since.is_some_and(|since| since + LONG_SILENCE <= now.steady);
+    let spoken = |name| sight.node(name).is_some_and(|seen| seen.heard.is_some() || silent_for_long(seen));
+    if !view.nodes.keys().all(spoken) {
+        return None;
+    }
+    let statuses = view.nodes.keys().filter_map(|name| sight.node(name)?.status.as_ref());
+    let highest = statuses.map(|status| status.epoch).max().unwrap_or(0);
+    let mut next = view.prevailing(process, highest);
+    let epoch = next.epoch;
+    // Nodes may be in any later session of it, or in none.
+    if let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Moving) {
+        open.session = epoch;
+    }
+    Some(next)
+}
+
 fn check_not_restored(view: &View, sight: &Sight) -> Result<(), Halt> {
     for name in view.nodes.keys() {
         let Some(status) = sight.node(name).and_then(|seen| seen.status.as_ref()) else { continue };
@@ -72,14 +96,16 @@ fn check_not_restored(view: &View, sight: &Sight) -> Result<(), Halt> {
             continue;
         }
         let other_history = status.history.is_some_and(|history| history != view.history);
-        if status.epoch > view.epoch || other_history {
-            return Err(Halt {
-                node: name.clone(),
-                theirs: status.epoch,
-                ours: view.epoch,
-                history: if other_history { " of another history" } else { "" },
-            });
-        }
+        let why = if other_history {
+            " of another history"
+        } else if status.epoch > view.epoch {
+            ""
+        } else if !view.descends_from(status.epoch, status.decider) {
+            " of another line of decisions"
+        } else {
+            continue;
+        };
+        return Err(Halt { node: name.clone(), theirs: status.epoch, ours: view.epoch, why });
     }
     Ok(())
 }
@@ -92,6 +118,15 @@ fn everyone_had_a_chance(view: &View, sight: &Sight, now: Duration) -> bool {
             seen.heard.is_some() || seen.silent_since.is_some_and(|since| since + GONE <= now)
         })
     })
+}
+
+/// How many records a newcomer still holds that is to be erased first; `None` where none is in the way.
+#[must_use]
+pub fn to_erase(view: &View, name: &NodeName, status: &Status) -> Option<u64> {
+    let open = view.open.as_ref().filter(|open| open.change.node == *name)?;
+    let wanted = open.change.newcomer.as_ref().is_some_and(|newcomer| newcomer.erase);
+    let admitted = view.nodes.get(name).is_some_and(|node| node.boot.is_some());
+    (wanted && !admitted && status.records > 0).then_some(status.records)
 }
 
 /// Why a process that says hello under a member's name may not be admitted, in words; `None` where it may.
@@ -128,7 +163,9 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
     let mut next: Option<View> = None;
     for (name, node) in &view.nodes {
         let Some(status) = sight.node(name).and_then(|seen| seen.status.as_ref()) else { continue };
-        if node.boot == Some(status.boot) || refusal(view, name, node, status).is_some() {
+        let may_not =
+            || refusal(view, name, node, status).is_some() || to_erase(view, name, status).is_some();
+        if node.boot == Some(status.boot) || may_not() {
             continue;
         }
         let next = next.get_or_insert_with(|| view.successor());
@@ -156,7 +193,9 @@ fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     }
     next.cleaning = None;
     // It came back while this waited: its keys can be moved after all.
-    change.force &= !sight.is_up(view, &change.node, now.steady);
+    if sight.is_up(view, &change.node, now.steady) {
+        (change.force, change.lost) = (false, None);
+    }
     let epoch = next.epoch;
     let before = view.nodes.get(&change.node).map(|node| node.weight);
     let (before, phase) = match (change.kind, before, &change.newcomer) {
@@ -208,6 +247,7 @@ fn fail(mut next: View, change: Change, reason: &str, now: Now) -> View {
         started_ms: now.wall_ms,
         finished_ms: now.wall_ms,
         receipts: Vec::new(),
+        given_up: BTreeSet::new(),
     };
     remember(&mut next, ended);
     next
@@ -225,10 +265,12 @@ fn arrive(view: &View, open: &OpenChange, sight: &Sight, since: Duration, now: N
         }
         return Some(next);
     }
-    if since + ARRIVAL > now.steady {
+    let seen = sight.node(name);
+    let erasing = seen.and_then(|seen| to_erase(view, name, seen.status.as_ref()?)).is_some()
+        && seen.is_some_and(|seen| seen.silent_since.is_none());
+    if since + ARRIVAL > now.steady || erasing {
         return None;
     }
-    let seen = sight.node(name);
     let refused = seen
         .and_then(|seen| seen.status.as_ref())
         .and_then(|status| refusal(view, name, node, status).or_else(|| status.refusal.clone()));
@@ -421,6 +463,7 @@ fn ended(
         started_ms: open.started_ms,
         finished_ms: now.wall_ms,
         receipts,
+        given_up: open.given_up.clone(),
     }
 }
 

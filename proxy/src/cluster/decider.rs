@@ -5,11 +5,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use hashring::{NodeName, Plan, View};
+use hashring::{Id, NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Status};
 use tokio::sync::{oneshot, watch};
 
-use super::decide::decide;
+use super::decide::{decide, prevail};
 use super::sight::{Now, Sight};
 use super::store::{StoreError, ViewStore};
 use crate::control::{Refusal, RefusalKind};
@@ -50,6 +50,10 @@ pub(super) struct Errands {
 
 /// The state of the thread.
 pub(super) struct Decider {
+    /// Names this process in its decisions.
+    pub(super) process: Id,
+    /// The first decision is that this view prevails.
+    pub(super) prevails: bool,
     pub(super) store: ViewStore,
     pub(super) view: Arc<View>,
     pub(super) bridge: Arc<Bridge>,
@@ -146,6 +150,14 @@ impl Decider {
     }
 
     fn decide(&mut self) {
+        if self.prevails {
+            let next = prevail(&self.view, &self.sight, self.process, self.board.now());
+            match next.map(|next| self.stand(next)) {
+                Some(Ok(())) => self.prevails = false,
+                Some(Err(_)) | None => return,
+            }
+            tracing::warn!(epoch = self.view.epoch, "this view prevails over whatever nodes have acted on");
+        }
         loop {
             if let Some(next) = self.moved_child() {
                 if self.stand(next).is_err() {
@@ -181,6 +193,7 @@ impl Decider {
 
     /// Puts a decision on disk, then tells everyone.
     fn stand(&mut self, next: View) -> Result<(), StoreError> {
+        let next = next.decided_by(self.process);
         if let Err(error) = self.store.swap(self.view.epoch, &next) {
             tracing::error!(%error, "a decision could not be written");
             if matches!(error, StoreError::Broken { .. }) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashring::ring::{MAX_MEMBERS, MAX_RING_POINTS};
-use hashring::view::{Change, Kind, Newcomer, Outcome, Phase};
-use hashring::{NodeName, View};
+use hashring::view::{Change, Kind, Loss, Newcomer, Outcome, Phase};
+use hashring::{Member, NodeName, Plan, Ring, View};
 use kvnode::protocol::Status;
 
 use super::decide::{drop_open, remember};
@@ -23,10 +23,15 @@ pub enum Found {
         /// Names whose folders are there already: a new node begins in one that it makes itself.
         taken: BTreeSet<NodeName>,
     },
-    /// The node that answered at the URL.
-    Node(Box<Status>),
-    /// Whether the node in question answers.
-    Up(bool),
+    /// What answered at the URL.
+    Answer(Box<Status>),
+    /// Whether the node in question answers, and the records, bytes and seconds since then of its last words.
+    Node {
+        /// It answers.
+        up: bool,
+        /// What it reported last.
+        last: Option<(u64, u64, u64)>,
+    },
 }
 
 /// The next view with the order queued, or that nothing needs to be done.
@@ -48,7 +53,7 @@ pub fn submit(
         give_up(&mut next, name);
     }
     let draft = match (order, found) {
-        (Order::AddServer(add), Found::Node(status)) => {
+        (Order::AddServer(add), Found::Answer(status)) => {
             let Some(adopt) = &add.adopt else { return Err(mistaken()) };
             match adopted(view, adopt, status)? {
                 Ok(newcomer) => Draft::add(status.name.clone(), add.weight, newcomer),
@@ -60,7 +65,7 @@ pub fn submit(
             let newcomer = Newcomer { url: url.clone(), id: None, own: true, erase: false };
             Draft::add(name, add.weight, newcomer)
         }
-        (Order::RemoveServer(remove), Found::Up(up)) => match removal(view, remove, *up)? {
+        (Order::RemoveServer(remove), Found::Node { up, last }) => match removal(view, remove, *up, *last)? {
             Ok(draft) => draft,
             Err(accepted) => {
                 let gave_up = next.open != view.open;
@@ -154,7 +159,7 @@ pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refus
         let mut next = view.successor();
         let kind = if open.change.kind == Kind::AddServer { Kind::RemoveServer } else { Kind::Reweight };
         let draft =
-            Draft { kind, node: open.change.node.clone(), weight: open.before, newcomer: None, force: false };
+            Draft { kind, node: open.change.node.clone(), weight: open.before, newcomer: None, lost: None };
         let mut reverse = draft.change(&mut next, &Terms::default(), now);
         reverse.reverses = Some(id);
         let id = reverse.id;
@@ -174,6 +179,7 @@ pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refus
             started_ms,
             finished_ms: now.wall_ms,
             receipts: Vec::new(),
+            given_up: BTreeSet::new(),
         };
         remember(&mut next, ended);
     }
@@ -186,12 +192,13 @@ struct Draft {
     node: NodeName,
     weight: u16,
     newcomer: Option<Newcomer>,
-    force: bool,
+    /// A dead node goes by force, and this with it.
+    lost: Option<Loss>,
 }
 
 impl Draft {
     fn add(node: NodeName, weight: u16, newcomer: Newcomer) -> Self {
-        Self { kind: Kind::AddServer, node, weight, newcomer: Some(newcomer), force: false }
+        Self { kind: Kind::AddServer, node, weight, newcomer: Some(newcomer), lost: None }
     }
 
     fn change(self, next: &mut View, terms: &Terms, now: Now) -> Change {
@@ -206,7 +213,8 @@ impl Draft {
             idempotency: terms.idempotency.clone(),
             newcomer: self.newcomer,
             reverses: None,
-            force: self.force,
+            force: self.lost.is_some(),
+            lost: self.lost,
             paused: terms.paused,
             rate: terms.rate,
         }
@@ -257,8 +265,12 @@ fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcome
     if let Some(change) = unended(view).find(|change| id_of(change) == Some(status.id)) {
         return Ok(Err(Accepted::Same(change.id)));
     }
-    if let Some((member, _)) = view.node_by_id(status.id) {
-        return Ok(Err(Accepted::AlreadySo(format!("this node is a member already, as {member}"))));
+    if let Some((member, node)) = view.node_by_id(status.id) {
+        let weight = node.weight;
+        return Ok(Err(Accepted::AlreadySo(format!(
+            "this node is a member already, as {member} with weight {weight}; \
+             PATCH /admin/nodes/{member} {{\"weight\":2}} gives it another"
+        ))));
     }
     let promised = unended(view).any(|change| change.kind == Kind::AddServer && change.node == *name);
     if view.nodes.contains_key(name) || promised {
@@ -291,7 +303,12 @@ fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcome
     Ok(Ok(Newcomer { url: url.clone(), id: Some(status.id), own: false, erase: adopt.erase }))
 }
 
-fn removal(view: &View, remove: &RemoveServer, up: bool) -> Result<Result<Draft, Accepted>, Refusal> {
+fn removal(
+    view: &View,
+    remove: &RemoveServer,
+    up: bool,
+    last: Option<(u64, u64, u64)>,
+) -> Result<Result<Draft, Accepted>, Refusal> {
     let name = &remove.name;
     if remove.force && up {
         let detail = format!("{name} answers: remove it without force, so that its keys move");
@@ -320,8 +337,13 @@ fn removal(view: &View, remove: &RemoveServer, up: bool) -> Result<Result<Draft,
         return Err(unknown_node(view, name));
     }
     keep_one(view, name)?;
-    let (node, force) = (name.clone(), remove.force);
-    Ok(Ok(Draft { kind: Kind::RemoveServer, node, weight: 0, newcomer: None, force }))
+    let lost = remove.force.then(|| Loss {
+        ranges: arcs_of(view, name),
+        keys: last.map(|(records, ..)| records),
+        bytes: last.map(|(_, bytes, _)| bytes),
+        reported_seconds_ago: last.map(|(.., age)| age),
+    });
+    Ok(Ok(Draft { kind: Kind::RemoveServer, node: name.clone(), weight: 0, newcomer: None, lost }))
 }
 
 fn reweighting(view: &View, reweight: &Reweight) -> Result<Result<Draft, Accepted>, Refusal> {
@@ -341,11 +363,21 @@ fn reweighting(view: &View, reweight: &Reweight) -> Result<Result<Draft, Accepte
     if weight == 0 {
         keep_one(view, name)?;
     }
-    Ok(Ok(Draft { kind: Kind::Reweight, node: name.clone(), weight, newcomer: None, force: false }))
+    Ok(Ok(Draft { kind: Kind::Reweight, node: name.clone(), weight, newcomer: None, lost: None }))
+}
+
+/// How many arcs of the ring a node owns once everything that waits is done.
+fn arcs_of(view: &View, name: &NodeName) -> usize {
+    let planned = planned(view);
+    let ring = |without: bool| {
+        let members = planned.iter().filter(|(node, _)| !(without && *node == name));
+        Ring::new(view.points, members.map(|(name, weight)| Member { name: name.clone(), weight: *weight }))
+    };
+    Plan::between(&ring(false), &ring(true)).moves.iter().map(|one| one.ranges.len()).sum()
 }
 
 /// The weights once everything that waits is done.
-fn planned(view: &View) -> BTreeMap<NodeName, u16> {
+pub(super) fn planned(view: &View) -> BTreeMap<NodeName, u16> {
     let mut weights: BTreeMap<NodeName, u16> =
         view.nodes.iter().map(|(name, node)| (name.clone(), node.weight)).collect();
     for change in unended(view) {

@@ -198,7 +198,8 @@ impl ViewStore {
         if epoch != expected_epoch {
             return Err(StoreError::Conflict { expected: expected_epoch, found: epoch });
         }
-        let why = if next.epoch != epoch + 1 {
+        let follows = next.epoch == epoch + 1 || (next.epoch > epoch && next.begins_to_prevail());
+        let why = if !follows {
             "its number is not the next one"
         } else if next.previous != digest {
             "it was made from another view"

@@ -10,12 +10,13 @@ use std::time::Duration;
 use hashring::NodeName;
 use hashring::ring::MAX_WEIGHT;
 use kvnode::config::source::{Outcome, Reader, Source};
+use kvnode::config::units;
 
 use super::address::node_url;
 use super::secret::Secret;
 use super::{ListedNode, MOST_NODES, admin_socket, socket};
 use crate::data;
-use crate::telemetry::{self, Format};
+use crate::telemetry::Format;
 
 pub(super) const MOST_WORKERS: u64 = 1024;
 /// More would only cost memory: shares are even to a fraction of a percent long before.
@@ -85,9 +86,8 @@ pub(super) fn read(source: &Source) -> (Written, Outcome) {
         (written.cache, written.max_value) = file.table("local", |local| {
             (local.size_in("cache", 0..=1024 * GIB), local.size_in("max_value", 1..=GIB))
         });
-        (written.log_format, written.log_level) = file.table("log", |log| {
-            (log.parsed("format", str::parse), log.parsed("level", telemetry::check_level))
-        });
+        (written.log_format, written.log_level) = file
+            .table("log", |log| (log.parsed("format", str::parse), log.parsed("level", units::log_filter)));
         written.limits = file.table("limits", Limits::read);
         written.timeouts = file.table("timeouts", Timeouts::read);
         let mut names = BTreeSet::new();

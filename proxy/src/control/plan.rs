@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashring::view::Loss;
 use hashring::{NodeName, Plan, Ring};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct PlanReport {
     pub bytes: Option<u64>,
     /// Every node's part of the ring, before and after.
     pub shares: Vec<ShareReport>,
+    /// What is lost instead of moved, where a dead node is to be removed by force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Loss>,
 }
 
 /// What would go from one node to another.
@@ -90,6 +94,7 @@ impl PlanReport {
             bytes: moves.iter().map(|one| one.bytes).sum(),
             shares: shares.collect(),
             moves,
+            lost: None,
         }
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn change(id: u64, kind: Kind, node: &str) -> Change {
         newcomer: None,
         reverses: None,
         force: false,
+        lost: None,
         paused: false,
         rate: None,
     }
@@ -124,6 +125,7 @@ pub(crate) fn finished(id: u64, outcome: Outcome, reason: Option<&str>) -> Finis
             target: tally,
             hold_us: Some(850),
         }],
+        given_up: Default::default(),
     }
 }
 

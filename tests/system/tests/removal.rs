@@ -63,7 +63,9 @@ fn a_node_that_was_taken_in_runs_on_after_its_removal_but_serves_nothing() {
         let cluster = Cluster::start().await;
         let history = filled(&cluster, 500).await;
         let mut node = Node::for_cluster("extra", &cluster).await;
-        cluster.admin().carried_out(cluster.admin().add(&node.introduction()), secs(30)).await;
+        let mut heavy = node.introduction();
+        heavy["weight"] = 3.into();
+        cluster.admin().carried_out(cluster.admin().add(&heavy), secs(30)).await;
         let keys = (0..500).map(|key| history.content().name(key));
         let owners = cluster.admin().owners(keys).await;
         let (its, _) = owners.iter().find(|(_, owner)| *owner == "extra").expect("a key of the new node");
@@ -73,7 +75,8 @@ fn a_node_that_was_taken_in_runs_on_after_its_removal_but_serves_nothing() {
         assert!(matches!(stale.status, 421 | 503), "a removed node answers: {stale:?}");
         all_there(&cluster, &history).await;
 
-        // It may come back only when someone says that its old data may go.
+        // It may come back only when someone says that its old data may go, and then all of it goes: with a lower
+        // weight it gets only a part of what it had.
         refused(&cluster.admin().add(&node.introduction()).send().await, &["erase"]);
         let mut erased = node.introduction();
         erased["erase"] = true.into();
@@ -92,20 +95,41 @@ fn a_dead_node_is_removed_only_by_force_which_tells_what_is_lost() {
         cluster.admin().carried_out(cluster.admin().add(&node.introduction()), secs(30)).await;
         let owners = cluster.admin().owners((0..500).map(|key| history.content().name(key))).await;
         node.process.kill();
-        let force = || cluster.client().ask("POST", "/remove-server?name=extra&force=true");
+        let its = owners.values().filter(|owner| *owner == "extra").count();
+        let force =
+            |more: &str| cluster.client().ask("POST", format!("/remove-server?name=extra&force=true{more}"));
         // Nobody is dead who was heard of just now.
-        let place = eventually(secs(20), "it counts as dead", || async {
-            let answer = force().send().await;
-            if answer.status == 409 { Err(format!("{answer:?}")) } else { Ok(accepted(&answer)) }
+        let plan = eventually(secs(20), "it counts as dead", || async {
+            let answer = force("&dry_run=true").send().await;
+            if answer.status == 409 { Err(format!("{answer:?}")) } else { Ok(answer.expect(200).json()) }
         })
         .await;
-        let change = cluster.admin().ended(&place, secs(60)).await;
+        assert_eq!(plan["lost"]["keys"], its, "{plan:#}");
+        let change = cluster.admin().ended(&accepted(&force("").send().await), secs(60)).await;
         assert_eq!(state(&change), "done", "{change:#}");
-        assert!(change.to_string().contains("extra"), "{change:#}");
+        let lost = &change["lost"];
+        assert_eq!(lost["keys"], its, "{change:#}");
+        assert!(lost["ranges"].as_u64().is_some_and(|ranges| ranges > 1000), "{change:#}");
+        assert!(lost["reported_seconds_ago"].as_u64().is_some_and(|age| age < 60), "{change:#}");
         cluster.admin().ready(secs(20)).await;
         for (key, owner) in owners {
             let status = cluster.client().get(&key).send().await.status;
             assert_eq!(status, if owner == "extra" { 404 } else { 200 }, "{key} of {owner}");
         }
+    });
+}
+
+#[test]
+fn a_dry_run_counts_on_the_ring_that_the_waiting_changes_leave() {
+    story(secs(60), || async {
+        let cluster = Cluster::start().await;
+        filled(&cluster, 200).await;
+        let paused = serde_json::json!({"name": "n3", "paused": true});
+        let _place = accepted(&cluster.client().ask("POST", "/remove-server").json(&paused).send().await);
+        let plan = cluster.client().ask("POST", "/remove-server?name=n2&dry_run=true").send().await;
+        let plan = plan.expect(200).json();
+        let moves = plan["moves"].as_array().cloned().unwrap_or_default();
+        assert_eq!(moves.len(), 1, "n3 is leaving, so all of n2 goes to n1: {plan:#}");
+        assert_eq!((moves[0]["from"].as_str(), moves[0]["to"].as_str()), (Some("n2"), Some("n1")));
     });
 }

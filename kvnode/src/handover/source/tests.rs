@@ -6,6 +6,7 @@ const LATER: Duration = Duration::from_secs(103);
 
 fn source() -> Source<u32> {
     Source::new(Terms {
+        change: 3,
         session: 9,
         from: "n1".parse().unwrap(),
         source: (Id(1), Id(11)),

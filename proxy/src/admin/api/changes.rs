@@ -94,6 +94,7 @@ fn of(change: &view::Change, state: ChangeState) -> Change {
         finished_at: None,
         reverses: change.reverses,
         force: change.force,
+        lost: change.lost.clone(),
         keys: Count::default(),
         bytes: Count::default(),
         rate: change.rate,

@@ -44,6 +44,7 @@ impl Story {
             known_boots: Vec::new(),
             cluster: Some(self.view.cluster),
             history: Some(self.view.history),
+            decider: self.view.decider(),
             epoch: self.view.epoch,
             points: Some(8),
             serving: true,
@@ -64,7 +65,8 @@ impl Story {
     }
 
     fn asks(&mut self, order: &Order, up: bool) -> Result<Accepted, Refusal> {
-        let (next, accepted) = submit(&self.view, order, &Terms::default(), &Found::Up(up), NOW)?;
+        let (next, accepted) =
+            submit(&self.view, order, &Terms::default(), &Found::Node { up, last: Some((7, 70, 99)) }, NOW)?;
         self.view = next.unwrap_or_else(|| self.view.clone());
         Ok(accepted)
     }
@@ -205,4 +207,37 @@ fn a_removal_that_waits_for_its_dead_node_says_how_to_make_it_a_forced_one() {
     let refusal = story.removes_by_force("n2").unwrap_err();
     assert_eq!(refusal.slug, "removed-without-force");
     assert!(refusal.detail.contains("DELETE /admin/changes/1"), "{}", refusal.detail);
+}
+
+#[test]
+fn a_member_that_acted_on_another_line_of_decisions_stops_everything_however_old_that_is() {
+    let mut story = Story::new();
+    let (here, elsewhere) = (Id(70), Id(71));
+    let fork = story.view.successor().decided_by(here);
+    // Another process went on from the same copy; n2 has heard of it only.
+    story.view = fork.successor().decided_by(elsewhere);
+    story.says("n2", Vec::new(), None);
+    story.view = (0..5).fold(fork, |view, _| view.successor().decided_by(here));
+    for node in ["n1", "n3"] {
+        story.says(node, Vec::new(), None);
+    }
+    let plan = Plan::default();
+    let halt = decide(&story.view, &plan, &mut story.sight, NOW).unwrap_err();
+    assert_eq!((halt.node.as_str(), halt.why), ("n2", " of another line of decisions"));
+
+    let next = prevail(&story.view, &story.sight, Id(72), NOW).unwrap();
+    assert!(decide(&next, &plan, &mut story.sight, NOW).is_ok());
+}
+
+#[test]
+fn what_prevails_is_above_all_that_any_member_has_acted_on_and_hears_each_first() {
+    let mut story = Story::new();
+    story.view.epoch = 100;
+    story.says("n3", Vec::new(), None);
+    story.view.epoch = 7;
+    let next = prevail(&story.view, &story.sight, Id(72), NOW).unwrap();
+    assert_eq!(next.epoch, 101);
+    assert!(next.descends_from(100, Some(Id(71))) && next.begins_to_prevail());
+    story.sight = Sight::default();
+    assert_eq!(prevail(&story.view, &story.sight, Id(72), NOW), None);
 }

@@ -1,15 +1,16 @@
 //! What a change waits for, in plain words, and the way out.
 
-use hashring::view::{OpenChange, Phase};
+use hashring::view::{Kind, OpenChange, Phase};
 use hashring::{NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Side};
 
+use crate::cluster::decide::to_erase;
 use crate::cluster::sight::{Now, Sight};
 
 /// What the open change waits for; `None` while it goes on by itself.
 pub(super) fn open(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) -> Option<String> {
     if open.phase == Phase::Arriving {
-        return Some(arriving(open, sight));
+        return Some(arriving(view, open, sight));
     }
     if let Some(silent) = silent(view, open, plan, sight, now) {
         return Some(unreachable(open, plan, sight, silent, now));
@@ -51,9 +52,13 @@ pub(super) fn in_queue(view: &View, at: usize) -> String {
     }
 }
 
-fn arriving(open: &OpenChange, sight: &Sight) -> String {
+fn arriving(view: &View, open: &OpenChange, sight: &Sight) -> String {
     let name = &open.change.node;
-    match sight.node(name).and_then(|seen| seen.error.as_ref()) {
+    let seen = sight.node(name);
+    if let Some(records) = seen.and_then(|seen| to_erase(view, name, seen.status.as_ref()?)) {
+        return format!("{name} erases what it held as a member before: {records} records are left");
+    }
+    match seen.and_then(|seen| seen.error.as_ref()) {
         None => format!("waits for {name} to start"),
         Some(trouble) => format!(
             "{name} does not answer yet: {trouble}; DELETE /admin/changes/{} cancels it",
@@ -85,10 +90,17 @@ fn unreachable(open: &OpenChange, plan: &Plan, sight: &Sight, name: &NodeName, n
     let ranges: usize = touched.map(|one| one.ranges.len()).sum();
     let id = open.change.id;
     if open.phase != Phase::Switched {
-        return format!(
+        let stays = format!(
             "{name} unreachable{age}; its {ranges} ranges stay where they are; nothing is lost; \
              DELETE /admin/changes/{id} cancels it"
         );
+        if open.change.kind == Kind::RemoveServer && open.change.node == *name {
+            return format!(
+                "{stays}; if its disk is lost, POST /remove-server {{\"name\":\"{name}\",\"force\":true}} after that \
+                 removes it with its keys"
+            );
+        }
+        return stays;
     }
     let waits = format!(
         "{name} unreachable{age}; its {ranges} ranges wait for it; nothing is lost; it goes on when {name} is back"

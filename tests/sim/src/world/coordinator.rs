@@ -71,6 +71,7 @@ impl World {
     }
 
     pub(super) fn set_view(&mut self, next: View) {
+        let next = next.decided_by(Id(u128::from(self.life)));
         self.before = std::mem::replace(&mut self.view, next);
         self.sight.keep(&self.view);
     }

@@ -27,10 +27,13 @@ impl World {
         }
         let (order, found) = match self.dice.below(5) {
             0 | 1 if members.len() < 6 => self.newcomer(),
-            0..=3 => (Order::RemoveServer(RemoveServer { name: member, force: false }), Found::Up(true)),
+            0..=3 => (
+                Order::RemoveServer(RemoveServer { name: member, force: false }),
+                Found::Node { up: true, last: None },
+            ),
             _ => {
                 let weight = u16::try_from(self.dice.below(4)).unwrap_or(1);
-                (Order::Reweight(Reweight { name: member, weight }), Found::Up(true))
+                (Order::Reweight(Reweight { name: member, weight }), Found::Node { up: true, last: None })
             }
         };
         if let Ok((Some(next), accepted)) = submit(&self.view, &order, &Terms::default(), &found, now) {
@@ -82,6 +85,7 @@ impl World {
             known_boots: Vec::new(),
             cluster: None,
             history: None,
+            decider: None,
             epoch: 0,
             points: None,
             serving: true,
@@ -92,7 +96,7 @@ impl World {
             cleaned: None,
         };
         let adopt = Adopt { url: format!("http://{name}"), name: None, erase: false };
-        (Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) }), Found::Node(Box::new(status)))
+        (Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) }), Found::Answer(Box::new(status)))
     }
 
     pub(super) fn fault(&mut self) {
