@@ -11,7 +11,7 @@
 //! - [`fence`]: what the node may serve at this moment;
 //! - [`core`], with the thread that runs it (`writer`) and what it must not wait for (`courier`): everything that is
 //!   ordered against writes, one batch and one sync at a time;
-//! - [`handover`]: both sides of moving ranges;
+//! - [`handover`]: both sides of moving ranges; [`rules`]: what must hold in it;
 //! - [`store`]: records, the engine, the read cache, the data folder;
 //! - `census`: what is really stored;
 //! - [`config`], [`cli`]: the program.
@@ -31,6 +31,7 @@ pub mod http;
 pub mod node;
 pub mod problem;
 pub mod protocol;
+pub mod rules;
 pub mod serve;
 pub mod store;
 pub mod version;

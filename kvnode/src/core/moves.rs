@@ -12,6 +12,7 @@ use crate::handover::source::{Forward, Source, Step};
 use crate::handover::target::{Count, Inbound, Judgement, Standing, judge};
 use crate::node::{Refused, Route};
 use crate::protocol::Side;
+use crate::rules::{Rule, holds};
 use crate::store::engine::EngineError;
 use crate::store::record::{Record, StoreKey};
 use crate::version::Version;
@@ -197,12 +198,17 @@ impl<T> Core<T> {
 
     fn begin(&mut self, message: &Message, ranges: Arc<RangeSet>) -> Verdict {
         let inbound = Inbound::begin(message);
+        let ready = inbound.ready;
         self.remember(&inbound);
         self.targets.insert(message.from.clone(), inbound);
         let purpose = Purpose::Wipe { from: message.from.clone(), session: message.session };
         self.sweeps
             .retain(|sweep| !matches!(&sweep.purpose, Purpose::Wipe { from, .. } if *from == message.from));
+        let ranges = if holds(Rule::WipeFirst) { ranges } else { Arc::default() };
         self.sweeps.push_back(Sweep::new(purpose, ranges));
+        if ready {
+            return Verdict::Applied;
+        }
         Verdict::Busy("wiping what is left of an earlier attempt".to_owned())
     }
 
@@ -226,7 +232,9 @@ impl<T> Core<T> {
             });
         }
         (inbound.sequence, inbound.source_boot) = (message.sequence, message.source_boot);
-        self.remember(&inbound);
+        if !inbound.sealed || holds(Rule::SealIsPersisted) {
+            self.remember(&inbound);
+        }
         let sealed = inbound.sealed;
         self.targets.insert(message.from.clone(), inbound);
         if sealed {
@@ -271,7 +279,9 @@ impl<T> Core<T> {
         if self.staging.tombstone(key)?.is_some() {
             self.staging.unbury(key.clone());
         }
-        self.staging.put(key.clone(), record, encoded.clone())
+        self.staging.put(key.clone(), record, encoded.clone())?;
+        self.staging.show(key);
+        Ok(())
     }
 
     fn import_delete(
@@ -283,13 +293,17 @@ impl<T> Core<T> {
         if !ranges.contains(key.position()) || !self.is_newer(key, version)? {
             return Ok(());
         }
-        self.staging.bury(key.clone(), version);
-        self.staging.remove(key.clone())
+        if holds(Rule::TombstonesStay) {
+            self.staging.bury(key.clone(), version);
+        }
+        self.staging.remove(key.clone())?;
+        self.staging.show(key);
+        Ok(())
     }
 
     fn is_newer(&self, key: &StoreKey, version: Version) -> Result<bool, super::Fault> {
         let here = self.staging.get(key)?.map(|record| record.version).max(self.staging.tombstone(key)?);
-        Ok(here.is_none_or(|here| here < version))
+        Ok(here.is_none_or(|here| here < version) || !holds(Rule::NewerWins))
     }
 
     pub(super) fn swept(&mut self, purpose: Purpose) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::{Rule, holds};
 use crate::store::cache::ReadCache;
 use crate::store::engine::{Batch, Engine, EngineError, Space};
 use crate::store::record::{Damaged, Record, StoreKey};
@@ -40,6 +41,7 @@ pub(crate) struct Staging {
     records: HashMap<StoreKey, Option<Record>>,
     tombstones: HashMap<StoreKey, Option<Version>>,
     counts: Counts,
+    late: bool,
 }
 
 impl Staging {
@@ -53,6 +55,7 @@ impl Staging {
             records: HashMap::new(),
             tombstones: HashMap::new(),
             counts,
+            late: false,
         })
     }
 
@@ -78,6 +81,21 @@ impl Staging {
         // What the writer reads is the newest there is: nobody else changes it.
         self.cache.set(key, record.clone());
         Ok(record)
+    }
+
+    /// Stores a record, or deletes what is there.
+    pub(crate) fn change(&mut self, key: &StoreKey, change: Option<(Record, Bytes)>) -> Result<(), Fault> {
+        match change {
+            Some((record, encoded)) => self.put(key.clone(), record, encoded),
+            None => self.remove(key.clone()),
+        }
+    }
+
+    /// The read cache learns of every change at the commit, also of one that no client has asked for.
+    pub(crate) fn show(&mut self, key: &StoreKey) {
+        if !holds(Rule::CacheFollows) {
+            self.records.remove(key);
+        }
     }
 
     pub(crate) fn put(&mut self, key: StoreKey, record: Record, encoded: Bytes) -> Result<(), Fault> {
@@ -137,9 +155,15 @@ impl Staging {
         self.batch.changes.push((Space::Meta, name.into_bytes().into(), value.map(Bytes::from)));
     }
 
+    /// Whether this commit is to be left out, so that answers go out before what they say is on disk.
+    fn is_late(&mut self) -> bool {
+        self.late = !self.late && !holds(Rule::SyncBeforeAnswer);
+        self.late
+    }
+
     /// Puts everything on disk, then into the read cache.
     pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
-        if self.batch.changes.is_empty() {
+        if self.batch.changes.is_empty() || self.is_late() {
             return Ok(());
         }
         let mut batch = std::mem::take(&mut self.batch);

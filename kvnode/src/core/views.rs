@@ -14,6 +14,7 @@ use crate::fence::{Fence, Membership, Standing, address};
 use crate::handover::source::{Source, Terms};
 use crate::handover::target::Inbound;
 use crate::protocol::Status;
+use crate::rules::{Rule, holds};
 use crate::store::engine::{EngineError, Limit, Space};
 
 const VIEW: &str = "view";
@@ -138,7 +139,7 @@ impl<T> Core<T> {
             Ordering::Equal => view.digest() != mine.digest(),
             Ordering::Greater => !view.descends_from(mine.epoch, mine.decider()),
         };
-        if contradicts {
+        if contradicts && holds(Rule::OneHistory) {
             return Err(format!(
                 "the view of epoch {} contradicts the one that this node acted on: an old copy of the proxy's \
                  view was restored",
@@ -149,7 +150,9 @@ impl<T> Core<T> {
     }
 
     fn adopt(&mut self, outlook: Outlook, now: Now) -> Result<(), EngineError> {
-        self.note(VIEW, &outlook.view);
+        if self.outlook.is_none() || holds(Rule::ViewIsPersisted) {
+            self.note(VIEW, &outlook.view);
+        }
         let outlook = Arc::new(outlook);
         self.outlook = Some(outlook.clone());
         if let Some(node) = outlook.view.nodes.get(&self.identity.name)
@@ -175,7 +178,9 @@ impl<T> Core<T> {
         let view = &outlook.view;
         let standing = match view.nodes.get(me).filter(|node| node.id == Some(self.identity.id)) {
             None => Standing::Outside,
-            Some(node) if node.boot != Some(self.identity.boot) => Standing::Unconfirmed,
+            Some(node) if node.boot != Some(self.identity.boot) && holds(Rule::HelloFirst) => {
+                Standing::Unconfirmed
+            }
             Some(_) => Standing::Member(Membership {
                 ring: outlook.ring.clone(),
                 me: me.clone(),
@@ -194,7 +199,10 @@ impl<T> Core<T> {
         };
         let sealed = |from: &NodeName| {
             let inbound = self.targets.get(from);
-            open.needs_no_seal(from) || inbound.is_some_and(|one| one.sealed && one.session == open.session)
+            let waits = holds(Rule::SealBeforeActing);
+            !waits
+                || open.needs_no_seal(from)
+                || inbound.is_some_and(|one| one.sealed && one.session == open.session)
         };
         let coming = outlook.moves.iter().filter(|(from, to, _)| *to == self.identity.name && !sealed(from));
         coming.map(|(_, _, ranges)| ranges.clone()).collect()
@@ -261,6 +269,12 @@ impl<T> Core<T> {
                 source.tune(paused, open.change.rate.map(|rate| share_of(rate, ranges, outlook)));
                 if switched {
                     source.seal(now.steady);
+                    #[cfg(feature = "mutants")]
+                    if !holds(Rule::SealDrains) {
+                        for forward in source.abandon() {
+                            self.apply(forward)?;
+                        }
+                    }
                 }
                 kept.insert(to.clone(), source);
             }
@@ -287,7 +301,9 @@ impl<T> Core<T> {
             && !begun
             && self.is_member()
         {
-            self.sweeps.push_back(Sweep::new(Purpose::Clean { change }, ranges.clone()));
+            let everything = || Arc::new(RangeSet::whole());
+            let ranges = if holds(Rule::CleanOnlySealed) { ranges.clone() } else { everything() };
+            self.sweeps.push_back(Sweep::new(Purpose::Clean { change }, ranges));
         }
     }
 

@@ -3,8 +3,9 @@
 use hashring::NodeName;
 
 use super::{Core, Effect, Fault, Now, fatal};
-use crate::handover::source::Forward;
+use crate::handover::source::{Forward, Source};
 use crate::node::{Operation, Refused, Route, Write, Written};
+use crate::rules::{Rule, holds};
 use crate::store::engine::EngineError;
 use crate::store::record::{Record, StoreKey};
 use crate::version::{Exhausted, Version};
@@ -58,7 +59,12 @@ impl<T> Core<T> {
         });
         let forward = Forward { key, change, version, outcome, reply };
         match promised.and_then(|to| self.sources.get_mut(&to)) {
-            Some(source) => source.forward(forward),
+            Some(source) => {
+                if !holds(Rule::InvisibleUntilBoth) {
+                    let _ = self.staging.change(&forward.key, forward.change.clone());
+                }
+                source.forward(forward);
+            }
             None => self.apply(forward)?,
         }
         Ok(())
@@ -67,11 +73,7 @@ impl<T> Core<T> {
     /// Applies a decided write here, and answers it at the commit.
     pub(super) fn apply(&mut self, forward: Forward<T>) -> Result<(), EngineError> {
         let Forward { key, change, version: _, outcome, reply } = forward;
-        let done = match change {
-            Some((record, encoded)) => self.staging.put(key, record, encoded),
-            None => self.staging.remove(key),
-        };
-        let answer = fatal(done)?.map(|()| outcome).map_err(Refused::Damaged);
+        let answer = fatal(self.staging.change(&key, change))?.map(|()| outcome).map_err(Refused::Damaged);
         self.effects.push(Effect::Written(reply, answer));
         Ok(())
     }
@@ -79,7 +81,8 @@ impl<T> Core<T> {
     /// The new owner that must have a write of this key first.
     fn promised_to(&self, key: &StoreKey) -> Option<NodeName> {
         let to = self.after.as_ref()?.owner(key.position())?;
-        self.sources.get(to).filter(|source| source.is_promised()).map(|_| to.clone())
+        let promised = |source: &&Source<T>| source.is_promised() && holds(Rule::ForwardFirst);
+        self.sources.get(to).filter(promised).map(|_| to.clone())
     }
 
     fn decide(&mut self, key: &StoreKey, write: Write, now: Now) -> Result<Decision, Refused> {

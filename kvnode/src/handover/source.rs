@@ -15,6 +15,7 @@ use hashring::{Id, NodeName, RangeSet};
 use super::message::{Ack, Frame, Message, Verdict};
 use crate::node::{Write, Written};
 use crate::protocol::{MoveState, MoveStatus, Side};
+use crate::rules::{Rule, holds};
 use crate::store::engine::Limit;
 use crate::store::ranges::PAGE;
 use crate::store::record::{Record, StoreKey};
@@ -216,8 +217,10 @@ impl<T> Source<T> {
         if let Some(step) = self.next_message(now) {
             return Some(step);
         }
-        let wants_page = self.stage == Stage::Copying
-            && !(self.paused || self.copy.reading || self.copy.read_all || self.copy.page.is_some());
+        let promised =
+            self.stage == Stage::Copying || (self.stage == Stage::Opening && !holds(Rule::PagesAfterPromise));
+        let wants_page =
+            promised && !(self.paused || self.copy.reading || self.copy.read_all || self.copy.page.is_some());
         wants_page.then(|| {
             self.copy.reading = true;
             Step::Read(self.copy.cursor.clone())
@@ -372,7 +375,7 @@ impl<T> Source<T> {
     /// A page was read; `last` when nothing lies behind it.
     pub fn read(&mut self, entries: Vec<(StoreKey, Bytes)>, last: bool) {
         self.copy.reading = false;
-        if self.stage != Stage::Copying {
+        if self.stage != Stage::Copying && holds(Rule::PagesAfterPromise) {
             return;
         }
         self.copy.read_all = last;
@@ -427,6 +430,12 @@ impl<T> Source<T> {
         self.is_promised() && !self.is_bound()
     }
 
+    /// The writes that were not sent yet, as if they need not be.
+    #[cfg(feature = "mutants")]
+    pub fn abandon(&mut self) -> Vec<Forward<T>> {
+        self.outbox.drain(..).collect()
+    }
+
     /// Whether this side has sent all that it had, and its seal as the last of it.
     #[must_use]
     pub fn has_sent_seal(&self) -> bool {
@@ -437,7 +446,12 @@ impl<T> Source<T> {
 
     /// Whether only a newer view may end the session.
     fn is_bound(&self) -> bool {
-        matches!(self.stage, Stage::CaughtUp | Stage::Sealing { .. } | Stage::Sealed { .. })
+        match self.stage {
+            Stage::CaughtUp => holds(Rule::NoDropOnceCaughtUp),
+            Stage::Sealing { .. } => holds(Rule::NoTimerFrees),
+            Stage::Sealed { .. } => true,
+            Stage::Opening | Stage::Copying | Stage::Checking | Stage::Void { .. } => false,
+        }
     }
 
     /// Whether this session ended without effect.

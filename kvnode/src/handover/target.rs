@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{Frame, Message, Verdict};
 use crate::protocol::{MoveState, MoveStatus, Side};
+use crate::rules::{Rule, holds};
 
 /// What the new owner remembers of a session, on disk; written in one commit with what it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +119,7 @@ impl Inbound {
             source_boot: message.source_boot,
             // The opening message counts as applied once the session is ready.
             sequence: message.sequence,
-            ready: false,
+            ready: !holds(Rule::ReadyAfterWipe),
             sealed: false,
             records: 0,
             bytes: 0,

@@ -13,6 +13,7 @@ use hashring::view::{
 };
 use hashring::{Id, NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Side, Status};
+use kvnode::rules::{Rule, holds};
 
 use super::sight::{GONE, Now, Seen, Sight};
 
@@ -82,6 +83,13 @@ pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View
     let highest = statuses.map(|status| status.epoch).max().unwrap_or(0);
     let mut next = view.prevailing(process, highest);
     let epoch = next.epoch;
+    // A node that acted on another line remembers the boots of that line: it is admitted anew.
+    for (name, node) in &mut next.nodes {
+        let status = sight.node(name).and_then(|seen| seen.status.as_ref());
+        if status.is_some_and(|status| !view.descends_from(status.epoch, status.decider)) {
+            node.boot = None;
+        }
+    }
     // Nodes may be in any later session of it, or in none.
     if let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Moving) {
         open.session = epoch;
@@ -98,6 +106,8 @@ fn check_not_restored(view: &View, sight: &Sight) -> Result<(), Halt> {
         let other_history = status.history.is_some_and(|history| history != view.history);
         let why = if other_history {
             " of another history"
+        } else if !holds(Rule::OneHistory) {
+            continue;
         } else if status.epoch > view.epoch {
             ""
         } else if !view.descends_from(status.epoch, status.decider) {
@@ -171,11 +181,18 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
         let next = next.get_or_insert_with(|| view.successor());
         let epoch = next.epoch;
         if let Some(node) = next.nodes.get_mut(name) {
-            (node.id, node.boot, node.grant) = (Some(status.id), Some(status.boot), epoch);
+            (node.id, node.boot) = (Some(status.id), Some(status.boot));
+            if node.grant == 0 || holds(Rule::GrantAtStart) {
+                node.grant = epoch;
+            }
         }
         // What the old process promised as an old owner is gone with it.
         let was_source = plan.moves.iter().any(|one| one.from == *name);
-        if let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Moving && was_source) {
+        if let Some(open) = next
+            .open
+            .as_mut()
+            .filter(|open| open.phase == Phase::Moving && was_source && holds(Rule::BootEndsSession))
+        {
             open.session = epoch;
         }
     }
@@ -317,10 +334,14 @@ fn go_on(
         }
         return Some(next);
     }
-    // An old owner that is caught up waits for its new owner as long as this session stands: end it for all.
-    let bound = sources().any(caught_up);
-    let stuck = plan.moves.iter().any(|one| sight.is_stuck(&one.from, now.steady));
-    if bound && (!everyone_up || stuck) {
+    // An old owner that is caught up waits for its new owner as long as this session stands: end it for all. Others
+    // end theirs alone, and who died begins anew when it is back; so a node that stays away costs no decisions.
+    let hangs = |one: &hashring::Move| {
+        let part = sight.part(view, session, Side::Source, &one.from, &one.to);
+        let waits = part.is_some_and(|part| part.trouble.is_some()) && sight.is_stuck(&one.from, now.steady);
+        part.is_some_and(|part| caught_up(Some(&part.state))) && (waits || !up(&one.to))
+    };
+    if plan.moves.iter().any(hangs) {
         return Some(restart(view));
     }
     if open.change.paused || open.stopped.is_some() || !everyone_up || !sources().all(caught_up) {
@@ -330,8 +351,9 @@ fn go_on(
         matches!(sight.source(view, session, &one.from, &one.to),
             Some(MoveState::CaughtUp { source, target, boot, target_id })
                 if source == target
-                    && view.nodes.get(&one.from).is_some_and(|node| node.boot == Some(*boot))
-                    && view.nodes.get(&one.to).is_some_and(|node| node.id == Some(*target_id)))
+                    && (!holds(Rule::CaughtUpIsBound)
+                        || view.nodes.get(&one.from).is_some_and(|node| node.boot == Some(*boot))
+                            && view.nodes.get(&one.to).is_some_and(|node| node.id == Some(*target_id))))
     });
     as_promised.then(|| switch(view, open, plan, sight))
 }
@@ -354,7 +376,9 @@ fn switch(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight) -> View {
         node.weight = open.change.weight;
     }
     for gaining in plan.moves.iter().map(|one| &one.to).collect::<BTreeSet<_>>() {
-        if let Some(node) = next.nodes.get_mut(gaining) {
+        if let Some(node) = next.nodes.get_mut(gaining)
+            && holds(Rule::GrantAtSwitch)
+        {
             node.grant = epoch;
         }
     }

@@ -6,6 +6,7 @@ use hashring::ring::{MAX_MEMBERS, MAX_RING_POINTS};
 use hashring::view::{Change, Kind, Loss, Newcomer, Outcome, Phase};
 use hashring::{Member, NodeName, Plan, Ring, View};
 use kvnode::protocol::Status;
+use kvnode::rules::{Rule, holds};
 
 use super::decide::{drop_open, remember};
 use super::sight::Now;
@@ -150,7 +151,7 @@ fn give_up(next: &mut View, name: &NodeName) {
 pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refusal> {
     let reason = Some("cancelled by an operator".to_owned());
     if let Some(open) = view.open.as_ref().filter(|open| open.change.id == id) {
-        if open.phase != Phase::Switched {
+        if open.phase != Phase::Switched || !holds(Rule::CancelReverses) {
             return Ok((drop_open(view, Outcome::Cancelled, reason, now), Cancelled::Dropped));
         }
         if let Some(reverse) = view.queue.iter().find(|change| change.reverses == Some(id)) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hashring::{NodeName, View};
 use kvnode::protocol::{MoveState, MoveStatus, Side, Status};
+use kvnode::rules::{Rule, holds};
 
 /// A member that was not heard for this long counts as gone.
 pub const GONE: Duration = Duration::from_secs(1);
@@ -128,7 +129,8 @@ impl Sight {
         peer: &NodeName,
     ) -> Option<&MoveStatus> {
         let moves = &self.member(view, name)?.moves;
-        moves.iter().find(|one| one.session == session && one.side == side && one.peer == *peer)
+        let bound = |one: &MoveStatus| one.session == session || !holds(Rule::CaughtUpIsBound);
+        moves.iter().find(|one| bound(one) && one.side == side && one.peer == *peer)
     }
 
     /// The state of the old owner in one move of a session.

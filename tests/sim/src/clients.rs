@@ -40,6 +40,8 @@ pub struct History {
     /// Operations that were answered.
     pub answered: u64,
     next_value: u64,
+    /// By key: when a write began and was answered, and the version that it was given.
+    versions: BTreeMap<Bytes, Vec<(Duration, Duration, u64)>>,
 }
 
 impl Client {
@@ -79,6 +81,28 @@ impl Client {
 }
 
 impl History {
+    /// A write was answered with this version.
+    pub fn version(&mut self, doing: &Doing, version: u64, now: Duration) {
+        self.versions.entry(doing.key.clone()).or_default().push((doing.start, now, version));
+    }
+
+    /// Whether no version of a key is given twice, and a later write always gets a higher one.
+    ///
+    /// # Errors
+    /// The two writes that contradict it.
+    pub fn versions_grow(&self) -> Result<(), String> {
+        for (key, writes) in &self.versions {
+            for (at, one) in writes.iter().enumerate() {
+                let repeated = writes[at + 1..].iter().find(|other| other.2 == one.2);
+                let later = writes.iter().find(|other| other.0 > one.1 && other.2 <= one.2);
+                if let Some(other) = repeated.or(later) {
+                    return Err(format!("versions of {key:?} do not grow: {one:?}, then {other:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, doing: Doing, action: Action, end: Option<Duration>) {
         let operation = Operation { start: doing.start, end, action };
         self.keys.entry(doing.key).or_default().push(operation);

@@ -5,7 +5,8 @@
 //! - [`world`]: the cluster and its events;
 //! - [`process`]: one node's process;
 //! - [`clients`]: what clients do, and what they are told;
-//! - [`linear`]: judges the recorded histories.
+//! - [`linear`]: judges the recorded histories;
+//! - [`scenarios`]: single nodes in situations that a sound cluster does not bring about.
 //!
 //! The same seed gives the same run, to the last event.
 
@@ -13,4 +14,5 @@ pub mod clients;
 pub mod dice;
 pub mod linear;
 pub mod process;
+pub mod scenarios;
 pub mod world;

@@ -7,6 +7,7 @@ use hashring::{Id, NodeName};
 use kvnode::core::{Command, Core, Effect, Identity, Now};
 use kvnode::fence::Fence;
 use kvnode::node::{Refused, Route};
+use kvnode::rules::{Rule, holds};
 use kvnode::store::cache::ReadCache;
 use kvnode::store::engine::memory::MemoryEngine;
 use kvnode::store::engine::{Engine, Source, Space};
@@ -53,7 +54,10 @@ pub struct Running {
     /// This start.
     pub boot: Id,
     core: Core<Waiter>,
+    cache: Arc<ReadCache>,
     fence: Option<Arc<Fence>>,
+    /// Counts the fences.
+    generation: u64,
 }
 
 impl Node {
@@ -70,11 +74,12 @@ impl Node {
     pub fn start(&mut self, now: Now) -> Vec<Effect<Waiter>> {
         self.starts += 1;
         let boot = Id(self.id.0 << 32 | u128::from(self.starts));
-        let identity = Identity { name: self.name.clone(), id: self.id, boot, joins: false };
+        let identity = Identity { name: self.name.clone(), id: self.id, boot, joins: true };
         let engine: Arc<dyn Engine> = Arc::new(self.disk.clone());
-        let core = Core::open(engine, Arc::new(ReadCache::new(1 << 20)), identity);
+        let cache = Arc::new(ReadCache::new(1 << 20));
+        let core = Core::open(engine, cache.clone(), identity);
         let core = core.unwrap_or_else(|fault| unreachable!("{} cannot start: {fault}", self.name));
-        self.running = Some(Running { boot, core, fence: None });
+        self.running = Some(Running { boot, core, cache, fence: None, generation: 0 });
         self.turn(Vec::new(), now)
     }
 
@@ -91,6 +96,7 @@ impl Node {
         effects.retain(|effect| match effect {
             Effect::Fence(fence) => {
                 running.fence = Some(fence.clone());
+                running.generation += 1;
                 false
             }
             _ => true,
@@ -104,19 +110,32 @@ impl Node {
         self.running.as_ref().and_then(|running| running.core.wake_at())
     }
 
-    /// Reads as a client does: the fence, then the engine.
+    /// The first half of a read: the fence that admits it.
     ///
     /// # Errors
     /// [`Refused`] where the node may not serve the key.
-    pub fn read(&self, key: &[u8], route: &Route) -> Result<Option<Record>, Refused> {
+    pub fn admit(&self, key: &[u8], route: &Route) -> Result<u64, Refused> {
+        let running = self.running.as_ref().ok_or(Refused::Stopped)?;
+        let fence = running.fence.as_ref().ok_or(Refused::Stopped)?;
+        fence.admit(StoreKey::of(key).position(), route)?;
+        Ok(running.generation)
+    }
+
+    /// The second half: the record, through the cache; `None` where another fence stands by now.
+    ///
+    /// # Errors
+    /// [`Refused`] where the record cannot be read.
+    pub fn load(&self, key: &[u8], generation: u64) -> Result<Option<Option<Record>>, Refused> {
+        let running = self.running.as_ref().ok_or(Refused::Stopped)?;
         let key = StoreKey::of(key);
-        let fence = self.running.as_ref().and_then(|running| running.fence.as_ref());
-        fence.ok_or(Refused::Stopped)?.admit(key.position(), route)?;
-        let stored =
-            self.disk.get(Space::Records, &key.0).map_err(|error| Refused::Damaged(error.to_string()))?;
-        stored
-            .map(|bytes| Record::decode(&key, bytes))
-            .transpose()
-            .map_err(|damage| Refused::Damaged(damage.to_string()))
+        let damaged = |why: String| Refused::Damaged(why);
+        let record = running.cache.get_or_load(&key, || {
+            let stored = self.disk.get(Space::Records, &key.0).map_err(|error| damaged(error.to_string()))?;
+            stored
+                .map(|bytes| Record::decode(&key, bytes))
+                .transpose()
+                .map_err(|error| damaged(error.to_string()))
+        })?;
+        Ok((running.generation == generation || !holds(Rule::FenceTwice)).then_some(record))
     }
 }

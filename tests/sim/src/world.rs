@@ -7,14 +7,14 @@ mod operators;
 mod traffic;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hashring::view::{Node as Member, Phase};
 use hashring::{Id, NodeName, Position, View};
-use keyway::cluster::decide::decide;
+use keyway::cluster::decide::{decide, prevail};
 use keyway::cluster::requests::{Found, adjust, cancel, submit};
 use keyway::cluster::sight::{Now as CoordinatorNow, Sight};
 use keyway::control::{AddServer, Adjust, Adopt, Order, RemoveServer, Reweight, Terms};
@@ -66,7 +66,13 @@ pub struct Report {
 const TICK: Duration = Duration::from_millis(50);
 /// Healthy processes must have finished everything within this time.
 const QUIET: Duration = Duration::from_secs(60);
+/// How many older copies of the view lie around.
+const BACKUPS: usize = 12;
 const COORDINATOR: &str = "coordinator";
+/// Clients reach a node also when the coordinator does not.
+const CLIENTS: &str = "clients";
+/// A commit and its sync take about this long.
+const TURN: Duration = Duration::from_micros(400);
 /// Small, so that pages end within ranges, and between records of one.
 const PAGE: Limit = Limit { entries: 3, bytes: 120 };
 
@@ -79,12 +85,14 @@ enum Event {
     Step(usize, u64),
     Send(usize, u64),
     ReadAt(usize, u64, NodeName, Id, Route),
+    Load(usize, u64, NodeName, Id, Route, u64),
     ReadAnswer(usize, u64, Result<Option<u64>, Refused>),
     WriteAnswer(usize, u64, Result<Written, Refused>),
     GiveUp(usize, u64),
     Fault,
     Request,
     ForceSeal,
+    NewestCopy,
     Restart(NodeName),
     CoordinatorUp,
 }
@@ -97,6 +105,14 @@ struct World {
     scheduled: u64,
     view: View,
     before: View,
+    /// Older copies of the view, as backups have them.
+    past: VecDeque<View>,
+    /// The newest copy, while an older one was put back.
+    newest: Option<View>,
+    /// An operator says that the view prevails.
+    prevails: bool,
+    /// Somebody is on the way to put the newest copy back.
+    recovering: bool,
     sight: Sight,
     /// Counts the coordinator's lives; even = it is down.
     life: u64,
@@ -148,6 +164,10 @@ impl World {
             events: BTreeMap::new(),
             scheduled: 0,
             before: view.clone(),
+            past: VecDeque::new(),
+            newest: None,
+            prevails: false,
+            recovering: false,
             view,
             sight: Sight::default(),
             life: 1,
@@ -183,13 +203,20 @@ impl World {
         let limit = self.now + QUIET;
         self.play_until(|world| world.now >= limit || world.is_quiet())?;
         if !self.is_quiet() {
-            return Err(format!("not finished a minute after the last fault: {:#?}", self.view.open));
+            let open = self.view.open.as_ref().map(|open| (open.change.id, open.phase, open.session));
+            let nodes = self.view.nodes.keys().map(|name| (name, self.sight.node(name)));
+            let nodes: Vec<String> = nodes.map(|one| format!("{one:?}")).collect();
+            return Err(format!(
+                "not finished a minute after the last fault: {open:?}\n{}",
+                nodes.join("\n")
+            ));
         }
         // The nodes' last reports are younger than the last write.
         let reported = self.now + 4 * TICK;
         self.play_until(|world| world.now >= reported)?;
         self.verify_places()?;
         self.read_all()?;
+        self.history.versions_grow()?;
         for (key, operations) in &self.history.keys {
             check(operations).map_err(|error| format!("{key:?} at {}: {error}", Position::of(key)))?;
         }
@@ -235,6 +262,9 @@ impl World {
             Event::Step(client, turn) => self.step(client, turn),
             Event::Send(client, turn) => self.send(client, turn),
             Event::ReadAt(client, turn, name, boot, route) => self.read_at(client, turn, &name, boot, &route),
+            Event::Load(client, turn, name, boot, route, generation) => {
+                self.load(client, turn, &name, boot, &route, generation);
+            }
             Event::ReadAnswer(client, turn, answer) => self.read_answer(client, turn, &answer),
             Event::WriteAnswer(client, turn, answer) => self.write_answer(client, turn, &answer),
             Event::GiveUp(client, turn) => {
@@ -247,6 +277,7 @@ impl World {
             Event::Fault => self.fault(),
             Event::Request => self.request(),
             Event::ForceSeal => self.force_seal(),
+            Event::NewestCopy => self.newest_copy(),
             Event::Restart(name) => self.start_node(&name),
             Event::CoordinatorUp => self.coordinator_up(),
         }

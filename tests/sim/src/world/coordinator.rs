@@ -29,6 +29,13 @@ impl World {
 
     pub(super) fn decide(&mut self) -> Result<(), String> {
         let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        if self.prevails {
+            let process = self.process();
+            let Some(next) = prevail(&self.view, &self.sight, process, now) else { return Ok(()) };
+            self.note("the newest copy prevails");
+            self.set_view(next);
+            self.prevails = false;
+        }
         loop {
             let plan = self.view.open_plan().unwrap_or_default();
             match decide(&self.view, &plan, &mut self.sight, now) {
@@ -60,9 +67,18 @@ impl World {
                         return Ok(());
                     }
                 }
-                Err(halt) => return Err(halt.to_string()),
+                Err(halt) if self.newest.is_none() => return Err(halt.to_string()),
+                Err(halt) => {
+                    self.halted(&halt.to_string());
+                    return Ok(());
+                }
             }
         }
+    }
+
+    /// Names the coordinator of this life.
+    fn process(&self) -> Id {
+        Id(u128::from(self.life))
     }
 
     fn just_switched(&self) -> bool {
@@ -71,7 +87,11 @@ impl World {
     }
 
     pub(super) fn set_view(&mut self, next: View) {
-        let next = next.decided_by(Id(u128::from(self.life)));
+        let next = next.decided_by(self.process());
+        self.past.push_back(self.view.clone());
+        if self.past.len() > BACKUPS {
+            self.past.pop_front();
+        }
         self.before = std::mem::replace(&mut self.view, next);
         self.sight.keep(&self.view);
     }
@@ -92,5 +112,44 @@ impl World {
             self.note("the coordinator starts");
             self.after(Duration::ZERO, Event::Coordinate(self.life));
         }
+    }
+
+    /// The coordinator starts with an old copy of the view; now and then all machines had lost power.
+    pub(super) fn old_copy(&mut self) {
+        if self.newest.is_some() || self.life.is_multiple_of(2) {
+            return;
+        }
+        let backups: Vec<View> = self.past.iter().cloned().collect();
+        let Some(old) = self.dice.pick(&backups).cloned() else { return };
+        self.note(&format!("an old copy of the view, of e{}, is put back", old.epoch));
+        if self.dice.per_mille(500) {
+            let names: Vec<NodeName> = self.nodes.keys().cloned().collect();
+            names.iter().for_each(|name| self.crash(name));
+        }
+        self.coordinator_down();
+        self.newest = Some(std::mem::replace(&mut self.view, old));
+    }
+
+    /// Nothing is decided; an operator looks for the newest copy.
+    fn halted(&mut self, why: &str) {
+        if self.recovering {
+            return;
+        }
+        self.recovering = true;
+        self.note(why);
+        let delay = self.dice.between(Duration::from_millis(100), Duration::from_secs(2));
+        self.after(delay, Event::NewestCopy);
+    }
+
+    pub(super) fn newest_copy(&mut self) {
+        self.recovering = false;
+        let Some(newest) = self.newest.clone() else { return };
+        self.note(&format!("the newest copy, of e{}, is put back", newest.epoch));
+        // Where nodes have acted on both lines, putting it back is not enough.
+        self.prevails = self.view.epoch >= newest.epoch || self.view == newest || self.dice.per_mille(300);
+        self.view = newest;
+        self.life += 1 + self.life % 2;
+        self.life -= self.life % 2;
+        self.coordinator_up();
     }
 }

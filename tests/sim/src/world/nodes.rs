@@ -67,7 +67,7 @@ impl World {
             self.perform_one(name, boot, effect);
         }
         if let Some(at) = self.nodes.get(name).and_then(Node::wake_at) {
-            let delay = at.saturating_sub(self.now).max(Duration::from_micros(50));
+            let delay = at.saturating_sub(self.now).max(TURN);
             self.after(delay, Event::Wake(name.clone()));
         }
     }
@@ -76,7 +76,7 @@ impl World {
         match effect {
             Effect::Fence(_) => {}
             Effect::Written(Waiter::Client(client, turn), answer) => {
-                if let Some(delay) = self.travel(name.as_str(), COORDINATOR) {
+                if let Some(delay) = self.travel(name.as_str(), CLIENTS) {
                     self.after(delay, Event::WriteAnswer(client, turn, answer));
                 }
             }

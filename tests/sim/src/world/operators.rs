@@ -44,15 +44,30 @@ impl World {
 
     /// Old owners die right after a switch, and now and then somebody does not wait until they are back.
     pub(super) fn switched(&mut self) {
-        if self.healing || !self.shape.faults || !self.dice.per_mille(150) {
+        if self.healing || !self.shape.faults || !self.dice.per_mille(300) {
             return;
         }
         let plan = self.view.open_plan().unwrap_or_default();
         let Some(one) = self.dice.pick(&plan.moves) else { return };
         let name = one.from.clone();
+        if self.dice.per_mille(500) {
+            return self.isolate(&name);
+        }
         self.crash(&name);
         let delay = self.dice.between(Duration::ZERO, Duration::from_secs(2));
         self.after(delay, Event::ForceSeal);
+    }
+
+    /// Nobody reaches this node for a while.
+    fn isolate(&mut self, name: &NodeName) {
+        let until = self.now + self.dice.between(Duration::from_millis(500), Duration::from_secs(4));
+        self.note(&format!("{name} is cut off from everyone until {:.3}", until.as_secs_f64()));
+        let others: Vec<String> = self.nodes.keys().map(NodeName::to_string).collect();
+        for other in others.into_iter().chain([COORDINATOR.to_owned()]) {
+            let name = name.to_string();
+            let pair = if name < other { (name, other) } else { (other, name) };
+            self.cuts.insert(pair, until);
+        }
     }
 
     /// Only who does not run may be given up; its messages may still be under way.
@@ -109,6 +124,7 @@ impl World {
         let Some(name) = self.dice.pick(&names).cloned() else { return };
         let until = self.now + self.dice.between(Duration::from_millis(20), Duration::from_secs(4));
         match self.dice.below(10) {
+            0..4 if self.dice.per_mille(100) => self.old_copy(),
             0..4 => self.crash(&name),
             4 | 5 => {
                 self.note(&format!("{name} is frozen until {:.3}", until.as_secs_f64()));

@@ -41,12 +41,14 @@ impl World {
             return self.after(Duration::from_millis(50), Event::Send(client, turn));
         };
         let route = Route { epoch: Some(view.epoch), to: Some(address(view.cluster, id, boot)) };
+        // Some clients ask a node themselves, and know nothing of views.
+        let route = if self.dice.per_mille(80) { Route::default() } else { route };
         doing.at_large = true;
         let write = doing.write();
         let Some(process) = self.boot(&name) else {
             return self.retry(client, turn);
         };
-        let Some(delay) = self.travel(COORDINATOR, name.as_str()) else { return };
+        let Some(delay) = self.travel(CLIENTS, name.as_str()) else { return };
         let event = match write {
             Some(write) => {
                 Event::Command(name, process, Command::Write(write, route, Waiter::Client(client, turn)))
@@ -74,11 +76,57 @@ impl World {
             let delay = node.frozen_until - self.now;
             return self.after(delay, Event::ReadAt(client, turn, name.clone(), boot, route.clone()));
         }
-        let Some(doing) = &self.clients[client].doing else { return };
-        let read = node.read(&doing.key, route);
-        let answer = read
-            .map(|record| record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok()));
-        if let Some(delay) = self.travel(name.as_str(), COORDINATOR) {
+        let Some(doing) = self.clients[client].doing.as_ref().filter(|_| self.clients[client].turn == turn)
+        else {
+            return;
+        };
+        match node.admit(&doing.key, route) {
+            Ok(generation) => {
+                let long = if self.dice.per_mille(50) { 500 } else { 2 };
+                let delay = self.dice.between(Duration::ZERO, Duration::from_millis(long));
+                let event = Event::Load(client, turn, name.clone(), boot, route.clone(), generation);
+                self.after(delay, event);
+            }
+            Err(refused) => self.answer_read(client, turn, name, Err(refused)),
+        }
+    }
+
+    /// The read goes on a moment later.
+    pub(super) fn load(
+        &mut self,
+        client: usize,
+        turn: u64,
+        name: &NodeName,
+        boot: Id,
+        route: &Route,
+        generation: u64,
+    ) {
+        let Some(node) = self.nodes.get(name) else { return };
+        if self.boot(name) != Some(boot) {
+            return;
+        }
+        let Some(doing) = self.clients[client].doing.as_ref().filter(|_| self.clients[client].turn == turn)
+        else {
+            return;
+        };
+        match node.load(&doing.key, generation) {
+            Ok(Some(record)) => {
+                let value = record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok());
+                self.answer_read(client, turn, name, Ok(value));
+            }
+            Ok(None) => self.read_at(client, turn, name, boot, route),
+            Err(refused) => self.answer_read(client, turn, name, Err(refused)),
+        }
+    }
+
+    fn answer_read(
+        &mut self,
+        client: usize,
+        turn: u64,
+        name: &NodeName,
+        answer: Result<Option<u64>, Refused>,
+    ) {
+        if let Some(delay) = self.travel(name.as_str(), CLIENTS) {
             self.after(delay, Event::ReadAnswer(client, turn, answer));
         }
     }
@@ -104,6 +152,9 @@ impl World {
         match answer {
             Ok(written) => {
                 let action = doing.answered(*written);
+                if let Written::Created(version) | Written::Replaced(version) = written {
+                    self.history.version(doing, version.0, self.now);
+                }
                 self.clients[client].end(action, &mut self.history, self.now);
                 self.step_later(client);
             }

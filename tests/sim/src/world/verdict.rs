@@ -43,8 +43,14 @@ impl World {
         let ring = self.view.ring();
         for key in &self.keys {
             let owner = ring.owner(Position::of(key)).and_then(|name| self.nodes.get(name));
-            let read = owner.ok_or("no owner")?.read(key, &Route::default());
+            let owner = owner.ok_or("no owner")?;
+            let read = owner.admit(key, &Route::default()).and_then(|generation| owner.load(key, generation));
             let record = read.map_err(|refused| format!("{key:?} cannot be read at the end: {refused}"))?;
+            let record = record.ok_or("the fence is another one, although nothing happens")?;
+            let stored = owner.disk.get(Space::Records, &StoreKey::of(key).0).map_err(|e| e.to_string())?;
+            if stored.is_some() != record.is_some() {
+                return Err(format!("{key:?}: the read cache and the disk differ"));
+            }
             let value = record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok());
             let (start, end) = (self.now, Some(self.now + Duration::from_millis(1)));
             let operation = crate::linear::Operation { start, end, action: Action::Get(value) };

@@ -1,0 +1,144 @@
+//! One node alone, told what no sound coordinator would say, or what takes a rare accident: its last lines of defence.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashring::view::{Cleaning, Node};
+use hashring::{Id, Member, NodeName, Position, View};
+use kvnode::core::{BeatIn, Command, Core, Identity, Now, Outlook};
+use kvnode::node::{Operation, Route, Write};
+use kvnode::store::cache::ReadCache;
+use kvnode::store::engine::memory::MemoryEngine;
+use kvnode::store::engine::{Source, Space};
+use kvnode::store::record::StoreKey;
+
+const KEYS: u32 = 64;
+
+/// Plays one situation; the error says what the node did wrong.
+pub type Scenario = fn() -> Result<(), String>;
+
+/// Every scenario, by what it claims.
+pub const ALL: [(&str, Scenario); 2] = [
+    ("a node that is told to delete what it owns does not", told_to_delete_what_it_owns),
+    ("a node deletes only what went to an owner that has it", keeps_what_a_lost_owner_took),
+];
+
+/// A member n1, which stores [`KEYS`] keys, and two others.
+struct Lone {
+    core: Core<()>,
+    disk: MemoryEngine,
+    view: View,
+}
+
+fn name(text: &str) -> NodeName {
+    text.parse().unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+fn key(number: u32) -> Bytes {
+    format!("key{number}").into()
+}
+
+impl Lone {
+    fn new() -> Result<Self, String> {
+        let mut view = View::first(Id(1), Id(2), 16);
+        let identity = Identity { name: name("n1"), id: Id(11), boot: Id(21), joins: true };
+        for (i, node) in ["n1", "n2", "n3"].into_iter().enumerate() {
+            let (id, boot) = (Id(11 + i as u128), Id(21 + i as u128));
+            // The others get their weights later: for now n1 owns everything.
+            let weight = u16::from(i == 0);
+            let (url, own) = (format!("http://{node}"), false);
+            let member = Node { id: Some(id), boot: Some(boot), grant: 1, url, weight, own };
+            view.nodes.insert(name(node), member);
+        }
+        let disk = MemoryEngine::new();
+        let cache = Arc::new(ReadCache::new(1 << 20));
+        let core = Core::open(Arc::new(disk.clone()), cache, identity).map_err(|fault| fault.to_string())?;
+        let mut lone = Self { core, disk, view };
+        lone.hears(lone.view.clone())?;
+        for number in 0..KEYS {
+            let operation = Operation::Put { content_type: None, content_encoding: None, value: "v".into() };
+            let write = Write { key: key(number), operation, conditions: Default::default() };
+            lone.does(Command::Write(write, Route::default(), ()))?;
+        }
+        Ok(lone)
+    }
+
+    /// Takes in a view, and does all that follows from it.
+    fn hears(&mut self, view: View) -> Result<(), String> {
+        self.view = view.clone();
+        let (cluster, expect) = (view.cluster, Some(Id(11)));
+        let beat = BeatIn { cluster, expect, outlook: Some(Outlook::of(view, None)), erase: false };
+        self.does(Command::Beat(Box::new(beat), ()))
+    }
+
+    fn does(&mut self, command: Command<()>) -> Result<(), String> {
+        let mut now = Now::default();
+        self.core.handle(command, now).map_err(|error| error.to_string())?;
+        self.core.commit(now).map_err(|error| error.to_string())?;
+        for _ in 0..100_000 {
+            let Some(at) = self.core.wake_at() else { return Ok(()) };
+            now.steady = now.steady.max(at) + Duration::from_micros(1);
+            self.core.commit(now).map_err(|error| error.to_string())?;
+        }
+        Err("it does not come to rest".to_owned())
+    }
+
+    fn has(&self, number: u32) -> Result<bool, String> {
+        let stored = self.disk.get(Space::Records, &StoreKey::of(&key(number)).0);
+        stored.map(|record| record.is_some()).map_err(|error| error.to_string())
+    }
+
+    fn owner(&self, number: u32) -> Option<NodeName> {
+        self.view.ring().owner(Position::of(&key(number))).cloned()
+    }
+
+    /// The next view, in which n2 and n3 own their parts and n1 is to clean up; `serving`: whether they really do.
+    fn cleaning(&self, spared: &[&str], serving: bool) -> View {
+        let members = |weight: u16| {
+            let weights = [("n1", 1), ("n2", weight), ("n3", weight)];
+            weights.map(|(node, weight)| Member { name: name(node), weight }).to_vec()
+        };
+        let mut next = self.view.successor();
+        for node in ["n2", "n3"] {
+            if let Some(node) = next.nodes.get_mut(&name(node)) {
+                node.weight = u16::from(serving);
+            }
+        }
+        next.cleaning = Some(Cleaning {
+            change: 1,
+            before: members(0),
+            after: members(1),
+            nodes: BTreeSet::from([name("n1")]),
+            spared: spared.iter().map(|node| name(node)).collect(),
+        });
+        next
+    }
+}
+
+fn told_to_delete_what_it_owns() -> Result<(), String> {
+    let mut lone = Lone::new()?;
+    lone.hears(lone.cleaning(&[], false))?;
+    for number in 0..KEYS {
+        if !lone.has(number)? {
+            return Err(format!("key{number} is gone, although its node owns it"));
+        }
+    }
+    Ok(())
+}
+
+fn keeps_what_a_lost_owner_took() -> Result<(), String> {
+    let mut lone = Lone::new()?;
+    lone.hears(lone.cleaning(&["n3"], true))?;
+    let mut kept = 0;
+    for number in 0..KEYS {
+        let owner = lone.owner(number).ok_or("no owner")?;
+        let stays = owner != name("n2");
+        if lone.has(number)? != stays {
+            return Err(format!("key{number} of {owner}: kept {}, and should be {stays}", !stays));
+        }
+        kept += u32::from(owner == name("n3"));
+    }
+    if kept == 0 { Err("no key went to n3".to_owned()) } else { Ok(()) }
+}
