@@ -8,7 +8,7 @@ use kvnode::conditions::{Conditions, Tags};
 use kvnode::node::{Operation as Change, Write, Written};
 
 use crate::dice::Dice;
-use crate::linear::{Action, Operation};
+use crate::linear::{Action, OnlyIf, Operation, Told, Write as Asked};
 
 /// One client.
 #[derive(Debug, Clone, Default)]
@@ -51,9 +51,9 @@ impl Client {
         history.next_value += 1;
         let value = history.next_value;
         let action = match dice.below(10) {
-            0..4 => Action::Put(value),
-            4 => Action::Create(value, false),
-            5 | 6 => Action::Delete(false),
+            0..4 => Action::Write(Asked::put(value), Told::Nothing),
+            4 => Action::Write(Asked::create(value), Told::Nothing),
+            5 | 6 => Action::Write(Asked::delete(), Told::Nothing),
             _ => Action::Get(None),
         };
         self.turn += 1;
@@ -71,7 +71,7 @@ impl Client {
     /// The operation will never have an answer.
     pub fn give_up(&mut self, history: &mut History) {
         if let Some(doing) = self.doing.take() {
-            let action = doing.action.clone();
+            let action = doing.action;
             // What was surely never applied need not be explained; nor need a read that nobody saw.
             if doing.at_large && !matches!(action, Action::Get(_)) {
                 history.add(doing, action, None);
@@ -113,17 +113,17 @@ impl Doing {
     /// The write that it is, or `None` for a read.
     #[must_use]
     pub fn write(&self) -> Option<Write> {
-        let put = |value: &u64| Change::Put {
-            content_type: None,
-            content_encoding: None,
-            value: Bytes::from(value.to_string()),
+        let Action::Write(asked, _) = self.action else { return None };
+        let operation = match asked.after {
+            Some(value) => Change::Put {
+                content_type: None,
+                content_encoding: None,
+                value: Bytes::from(value.to_string()),
+            },
+            None => Change::Delete,
         };
-        let if_none_match = matches!(self.action, Action::Create(..)).then_some(Tags::Any);
-        let operation = match &self.action {
-            Action::Put(value) | Action::Create(value, _) => put(value),
-            Action::Delete(_) => Change::Delete,
-            Action::Get(_) => return None,
-        };
+        // These clients name no versions.
+        let if_none_match = (asked.only_if == OnlyIf::Absent).then_some(Tags::Any);
         let conditions = Conditions { if_none_match, ..Conditions::default() };
         Some(Write { key: self.key.clone(), operation, conditions })
     }
@@ -131,10 +131,14 @@ impl Doing {
     /// The action with the answer in it.
     #[must_use]
     pub fn answered(&self, written: Written) -> Action {
-        match &self.action {
-            Action::Create(value, _) => Action::Create(*value, written != Written::PreconditionFailed),
-            Action::Delete(_) => Action::Delete(written == Written::Deleted),
-            other => other.clone(),
+        let told = match written {
+            Written::Created(_) | Written::Absent => Told::WasAbsent,
+            Written::Replaced(_) | Written::Deleted => Told::WasPresent,
+            Written::PreconditionFailed => Told::Refused,
+        };
+        match self.action {
+            Action::Write(asked, _) => Action::Write(asked, told),
+            Action::Get(_) => self.action,
         }
     }
 }
