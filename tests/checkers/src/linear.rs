@@ -2,11 +2,12 @@
 //! and verifying concurrent objects", 1993) with the memory of Lowe ("Testing for linearizability", 2017). It
 //! knows nothing of versions, epochs or nodes.
 //!
-//! Three things keep the search short, so that the number of operations matters little and only how many overlap
+//! Four things keep the search short, so that the number of operations matters little and only how many overlap
 //! does:
 //!
-//! - an operation that changes nothing and whose answer fits now is done now: no order can be lost by that;
+//! - an operation that never changes anything and whose answer fits now is done now: no order is lost by that;
 //! - a value is written once, so an order that leaves a value which someone has still to see is given up at once;
+//! - values that nobody left can tell apart count as one, and of operations that are alike one is tried;
 //! - a write without an answer that someone saw must have happened before that one was answered, so it is an
 //!   operation like any other; those that nobody saw are alike, and are only counted.
 

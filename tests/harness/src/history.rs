@@ -8,6 +8,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use checkers::contents::Contents;
+
 use crate::answer::Answer;
 use crate::client::{Asked, Client};
 
@@ -50,6 +52,13 @@ pub struct Floor {
     key: u32,
     number: u32,
     version: u64,
+}
+
+impl Begun {
+    /// Which write of its key it is.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
 }
 
 impl History {
@@ -168,10 +177,22 @@ impl History {
         Ok(())
     }
 
-    /// How many keys have a value now, where every write has got its answer.
+    /// What is stored now, when no write is under way; `None` where one did not get a definite answer.
     #[must_use]
-    pub fn present(&self) -> u64 {
-        (0..self.len()).filter(|&key| !self.content.removes(key, self.known(key).begun)).count() as u64
+    pub fn contents(&self) -> Option<Contents> {
+        let mut contents = Contents::default();
+        for key in 0..self.len() {
+            let known = self.known(key);
+            if !known.unknown.is_empty() {
+                return None;
+            }
+            if known.begun > 0
+                && let Effect::Value(value) = self.content.effect(key, known.begun)
+            {
+                contents.add(self.content.name(key).as_bytes(), &value);
+            }
+        }
+        Some(contents)
     }
 
     fn shows(&self, key: u32, number: u32, body: &[u8]) -> bool {

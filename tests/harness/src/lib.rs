@@ -9,6 +9,9 @@
 //! - [`admin`]: the admin API in the words of the tests;
 //! - [`browser`], [`relay`]: a real browser, and what stands between it and a Keyway to see what it asks;
 //! - [`history`], [`workload`]: what was written and acknowledged, and clients that check every read against it;
+//! - [`recorder`]: clients that write the same keys, and keep what they were told for a judge (`tests/checkers`);
+//! - [`ledger`]: a file of what was acknowledged, and whether a cluster still has it;
+//! - [`settled`]: whether a cluster at rest stores what a history says;
 //! - [`wait`]: waiting for something to become true;
 //! - [`binary`], [`scratch`], [`family`]: the program under test, folders and logs, processes and their children.
 
@@ -24,11 +27,14 @@ pub mod cluster;
 pub mod family;
 pub mod history;
 pub mod launch;
+pub mod ledger;
 pub mod node;
 pub mod process;
 pub mod raw;
+pub mod recorder;
 pub mod relay;
 pub mod scratch;
+pub mod settled;
 pub mod story;
 pub mod wait;
 pub mod workload;

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use checkers::contents::Contents;
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
 use crate::client::{Client, Lost};
-use crate::history::History;
+use crate::history::{Effect, History};
+use crate::ledger::{Ledger, Noted};
 
 pub use crate::workload::report::{Figures, Report};
 
@@ -45,12 +47,14 @@ pub struct Workload {
     pub seed: u64,
     /// Which failures are expected.
     pub forgive: Arc<Forgive>,
+    /// Where every acknowledged write is noted before it counts.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// Clients at work.
 #[derive(Debug)]
 pub struct Running {
-    tasks: JoinSet<Vec<Sample>>,
+    tasks: JoinSet<Worker>,
     board: Arc<Board>,
     phases: Vec<(String, Instant)>,
 }
@@ -77,7 +81,7 @@ impl Workload {
     /// So many clients, half reads and half writes; every failure is an error.
     #[must_use]
     pub fn new(clients: u32) -> Self {
-        Self { clients, reads: 50, seed: 1, forgive: Arc::new(|_| false) }
+        Self { clients, reads: 50, seed: 1, forgive: Arc::new(|_| false), ledger: None }
     }
 
     /// Forgives some failures.
@@ -105,7 +109,7 @@ impl Workload {
 
     fn spawn<F>(&self, client: &Client, history: &Arc<History>, work: impl Fn(Worker) -> F) -> Running
     where
-        F: Future<Output = Vec<Sample>> + Send + 'static,
+        F: Future<Output = Worker> + Send + 'static,
     {
         let board = Arc::new(Board::default());
         let mut tasks = JoinSet::new();
@@ -118,6 +122,7 @@ impl Workload {
                 history,
                 board,
                 samples: Vec::new(),
+                read: Contents::default(),
             }));
         }
         Running { tasks, board, phases: vec![("start".to_owned(), Instant::now())] }
@@ -155,13 +160,16 @@ impl Running {
     }
 
     async fn finished(mut self) -> Report {
-        let mut samples = Vec::new();
+        let (mut samples, mut read) = (Vec::new(), Contents::default());
         while let Some(finished) = self.tasks.join_next().await {
-            samples.extend(finished.expect("a client of the workload panicked"));
+            let worker = finished.expect("a client of the workload panicked");
+            samples.extend(worker.samples);
+            read = read + worker.read;
         }
         let examples = self.board.examples.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let forgiven = self.board.forgiven.load(Ordering::Relaxed);
-        Report::new(&self.phases, &samples, self.board.wrong.load(Ordering::Relaxed), forgiven, examples)
+        let wrong = self.board.wrong.load(Ordering::Relaxed);
+        Report { read, ..Report::new(&self.phases, &samples, wrong, forgiven, examples) }
     }
 }
 
@@ -173,10 +181,12 @@ struct Worker {
     history: Arc<History>,
     board: Arc<Board>,
     samples: Vec<Sample>,
+    /// What its reads have shown.
+    read: Contents,
 }
 
 impl Worker {
-    async fn mixed(mut self) -> Vec<Sample> {
+    async fn mixed(mut self) -> Self {
         let mut random = fastrand::Rng::with_seed(self.plan.seed << 16 | u64::from(self.number));
         let own = self.own_keys().len();
         while !self.board.stop.load(Ordering::Relaxed) {
@@ -187,21 +197,21 @@ impl Worker {
                     .await;
             }
         }
-        self.samples
+        self
     }
 
-    async fn fill(mut self) -> Vec<Sample> {
+    async fn fill(mut self) -> Self {
         for key in self.own_keys() {
             self.write(key).await;
         }
-        self.samples
+        self
     }
 
-    async fn read_back(mut self) -> Vec<Sample> {
+    async fn read_back(mut self) -> Self {
         for key in self.own_keys() {
             self.read(key).await;
         }
-        self.samples
+        self
     }
 
     /// The keys that this client, and no other, writes.
@@ -210,13 +220,19 @@ impl Worker {
     }
 
     async fn read(&mut self, key: u32) {
-        let asked = self.client.get(self.history.content().name(key));
+        let name = self.history.content().name(key);
+        let asked = self.client.get(&name);
         let floor = self.history.begin_read(key);
         let start = Instant::now();
         let answer = asked.try_send().await;
         self.timed(start, false);
         let outcome = match &answer {
-            Ok(answer) => self.history.read(floor, answer),
+            Ok(answer) => {
+                if answer.status == 200 {
+                    self.read.add(name.as_bytes(), &answer.body);
+                }
+                self.history.read(floor, answer)
+            }
             Err(lost) => Err(lost.0.clone()),
         };
         self.judge(key, false, answer, outcome).await;
@@ -224,9 +240,17 @@ impl Worker {
 
     async fn write(&mut self, key: u32) {
         let (asked, begun) = self.history.begin_write(&self.client, key);
+        let ledger = self.plan.ledger.clone();
+        let noted = match &ledger {
+            Some(ledger) => Some(self.announced(ledger, key, begun.number()).await),
+            None => None,
+        };
         let start = Instant::now();
         let answer = asked.try_send().await;
         self.timed(start, true);
+        if let (Some(noted), Ok(answer)) = (noted, &answer) {
+            noted.answered(answer).await;
+        }
         let outcome = match &answer {
             Ok(answer) => self.history.wrote(begun, answer),
             Err(lost) => {
@@ -235,6 +259,14 @@ impl Worker {
             }
         };
         self.judge(key, true, answer, outcome).await;
+    }
+
+    async fn announced<'a>(&self, ledger: &'a Ledger, key: u32, number: u32) -> Noted<'a> {
+        let name = self.history.content().name(key);
+        match self.history.content().effect(key, number) {
+            Effect::Value(value) => ledger.putting(&name, &value),
+            Effect::Absence => ledger.removing(&name).await,
+        }
     }
 
     async fn judge(&self, key: u32, write: bool, answer: Result<Answer, Lost>, outcome: Result<(), String>) {

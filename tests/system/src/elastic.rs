@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness::client::Asked;
 use harness::history::{Content, History};
+use harness::settled::{Settled, settled};
 use harness::workload::{Report, Running, Workload};
 use harness::{Cluster, Setup, secs};
 use serde_json::Value;
@@ -88,11 +89,12 @@ pub async fn run(scale: Scale, say: impl Fn(&str)) {
     say(&report.to_string());
     report.clean(scale.clients as usize * 100);
 
-    all_there(&cluster, &load, &history, "after the changes", &say).await;
+    let before = all_there(&cluster, &load, &history, "after the changes", &say).await;
     cluster.restart().await;
     cluster.admin().ready(secs(60)).await;
     assert_eq!(cluster.admin().ring().await.names(), ["n1", "n3", "n4", "n5"]);
-    all_there(&cluster, &load, &history, "after a restart", &say).await;
+    let after = all_there(&cluster, &load, &history, "after a restart", &say).await;
+    assert_eq!(before, after, "a restart changed what is stored");
     cluster.stop().await;
 }
 
@@ -116,12 +118,11 @@ async fn all_there(
     history: &Arc<History>,
     when: &str,
     say: &impl Fn(&str),
-) {
-    let read = load.read_back(cluster.client(), history).await;
-    read.clean(history.len() as usize);
-    let verified = cluster.admin().verified(secs(60)).await;
-    assert_eq!(stored(&verified), history.present(), "{verified:#}");
-    say(&format!("{when}: all {} keys read back, verified {} records", history.len(), stored(&verified)));
+) -> Settled {
+    let settled = settled(cluster, load, history, secs(60)).await;
+    let records = settled.contents.records;
+    say(&format!("{when}: all {} keys read back, verified {records} records", history.len()));
+    settled
 }
 
 /// How many keys `verify` counted on their owners.

@@ -1,18 +1,19 @@
 //! Clients at work, one change after the other, and faults at random: processes that stand still for a moment or
 //! longer, and processes that die. Whatever happens, no acknowledged write is lost and no read is stale.
 //!
-//! A run prints its seed, and `KEYWAY_TEST_SEED` chooses one. The seed fixes what is tried, not how the machine
-//! interleaves it.
+//! What was acknowledged also goes to a ledger on the disk, by which the cluster is judged once more at the end: that
+//! is how a run can be judged whose clients did not survive it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::admin::{Admin, state};
 use harness::history::{Content, History};
+use harness::ledger::{self, Ledger};
 use harness::workload::Workload;
-use harness::{Cluster, eventually, secs, story_alone};
-use tokio::time::sleep;
+use harness::{Cluster, secs, story_alone};
+
+use crate::faults::{befall, seed};
+use crate::support::all_there;
 
 const KEYS: u32 = 2000;
 
@@ -28,107 +29,28 @@ fn no_fault_at_any_moment_of_any_change_loses_or_stales_a_key_for_long() {
 }
 
 async fn chaos(length: Duration) {
-    let seed = std::env::var("KEYWAY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("KEYWAY_TEST_SEED={seed}");
+    let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-
     let mut cluster = Cluster::start().await;
+    // Beside the logs, so that it is kept with them when the story fails.
+    let ledger = Arc::new(Ledger::create(&cluster.scratch().log("ledger")));
     let history = Arc::new(History::new(Content { size: |_| 20..3000, ..Content::small(seed, KEYS) }));
-    Workload::new(8).fill(cluster.client(), &history).await.clean(KEYS as usize);
+    let fill = Workload { ledger: Some(Arc::clone(&ledger)), ..Workload::new(8) };
+    fill.fill(cluster.client(), &history).await.clean(KEYS as usize);
     // Under faults a request may be refused, or end without an answer; a wrong answer is never forgiven.
-    let clients =
-        Workload { seed, reads: 60, ..Workload::new(12) }.forgive(|failure| match &failure.answer {
+    let clients = Workload { seed, reads: 60, ledger: Some(Arc::clone(&ledger)), ..Workload::new(12) }
+        .forgive(|failure| match &failure.answer {
             Ok(answer) => matches!(answer.status, 502..=504),
             Err(_) => true,
         });
     let running = clients.start(cluster.client(), &history);
 
-    let done = Arc::new(AtomicUsize::new(0));
-    let until = Instant::now() + length;
-    let changes = tokio::spawn(change(cluster.admin().clone(), random.fork(), until, Arc::clone(&done)));
-    let mut faults = 0;
-    while Instant::now() < until {
-        fault(&mut cluster, &mut random).await;
-        faults += 1;
-        sleep(Duration::from_millis(random.u64(0..400))).await;
-    }
-    changes.await.expect("the changes");
-
-    cluster.admin().ready(secs(60)).await;
+    let (faults, done) = befall(&mut cluster, &mut random, length).await;
     running.proceed(500).await;
     let report = running.stop().await;
-    let done = done.load(Ordering::Relaxed);
     println!("{faults} faults, {done} changes done\n{report}");
     report.clean(2000);
     assert!(done >= 3, "only {done} changes were done");
-    Workload::new(8).read_back(cluster.client(), &history).await.clean(KEYS as usize);
-    cluster.admin().verified(secs(30)).await;
-}
-
-/// One fault. Short stops are the most telling: a process goes on with what it believed before.
-async fn fault(cluster: &mut Cluster, random: &mut fastrand::Rng) {
-    let children = cluster.children();
-    let Some(victim) = random.choice(&children) else { return };
-    match random.u8(0..100) {
-        0..70 => {
-            victim.pause();
-            sleep(Duration::from_millis(random.u64(5..400))).await;
-            victim.resume();
-        }
-        70..80 => {
-            victim.pause();
-            sleep(Duration::from_millis(random.u64(1000..2500))).await;
-            victim.resume();
-        }
-        80..87 => {
-            cluster.proxy.pause();
-            sleep(Duration::from_millis(random.u64(5..1500))).await;
-            cluster.proxy.resume();
-        }
-        87..96 => victim.signal(harness::family::KILL),
-        _ => {
-            cluster.kill().await;
-            cluster.start_again().await;
-        }
-    }
-}
-
-/// One change after the other, until the time is up and the last one has ended.
-async fn change(admin: Admin, mut random: fastrand::Rng, until: Instant, done: Arc<AtomicUsize>) {
-    while Instant::now() < until {
-        let Some(place) = ask(&admin, &mut random).await else {
-            sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let ended = eventually(secs(90), &format!("the end of {place}"), || async {
-            let answer = admin.client().ask("GET", &place).try_send().await.map_err(|lost| lost.0)?;
-            let change = answer.expect(200).json();
-            let over = matches!(state(&change), "done" | "cancelled" | "failed");
-            if over { Ok(change) } else { Err(change.to_string()) }
-        })
-        .await;
-        // A new node that is killed before it has said hello makes its change fail; that is no harm.
-        if state(&ended) == "done" {
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Asks for a change and answers its `Location`; none where it was refused or nobody answered.
-async fn ask(admin: &Admin, random: &mut fastrand::Rng) -> Option<String> {
-    let ring = admin.client().ask("GET", "/admin/ring").try_send().await.ok()?.json();
-    let names: Vec<String> = ring["nodes"]
-        .as_array()?
-        .iter()
-        .filter_map(|node| node["name"].as_str().map(str::to_owned))
-        .collect();
-    let any = random.choice(&names)?;
-    let asked = match random.u8(0..3) {
-        0 if names.len() < 5 => admin.add_own(),
-        1 if names.len() > 2 => admin.remove(any),
-        _ => admin.reweight(any, random.u32(1..4)),
-    };
-    let answer = asked.try_send().await.ok()?;
-    (answer.status == 202).then(|| harness::admin::accepted(&answer))
+    all_there(&cluster, &history).await;
+    assert_eq!(ledger::judge(ledger.path(), cluster.client()).await, KEYS as usize);
 }

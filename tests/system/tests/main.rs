@@ -4,6 +4,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "in a test a panic is the report")]
 #![expect(clippy::print_stdout, reason = "shown when a test fails, and with --nocapture")]
 
+mod faults;
 mod support;
 
 // Starting and stopping.
@@ -39,3 +40,4 @@ mod contention;
 mod crash_node;
 mod crash_proxy;
 mod elastic;
+mod hot_keys;

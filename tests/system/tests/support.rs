@@ -5,6 +5,7 @@ use std::sync::Arc;
 use harness::admin::{accepted, state};
 use harness::history::{Content, History};
 use harness::scratch::Scratch;
+use harness::settled::{Settled, settled};
 use harness::workload::Workload;
 use harness::{Answer, Cluster, Node, eventually, secs};
 use serde_json::{Value, json};
@@ -67,11 +68,10 @@ pub(crate) async fn filled_with_pages(cluster: &Cluster) -> Arc<History> {
 /// A rate at which the copying of these takes about ten seconds.
 pub(crate) const SLOW: u64 = 100_000;
 
-/// Fails unless every key of the history is read back, and `verify` finds each on its owner and nowhere else.
-pub(crate) async fn all_there(cluster: &Cluster, history: &Arc<History>) {
-    Workload::new(8).read_back(cluster.client(), history).await.clean(history.len() as usize);
-    let verified = cluster.admin().verified(secs(20)).await;
-    assert_eq!(system::elastic::stored(&verified), history.present(), "{verified:#}");
+/// Fails unless every key of the history is read back, `verify` finds each on its owner and nowhere else, and
+/// there is nothing besides.
+pub(crate) async fn all_there(cluster: &Cluster, history: &Arc<History>) -> Settled {
+    settled(cluster, &Workload::new(8), history, secs(30)).await
 }
 
 /// Asks for a node of the proxy's own that gets its keys so slowly, in bytes a second, that the change is still

@@ -121,6 +121,17 @@ impl Puzzle {
 }
 
 impl Must {
+    /// Whether it leaves what is there, whatever that is, wherever its answer fits. Not so a put of a value that
+    /// nobody sees over another such: it may be what ends a third one.
+    pub(super) fn looks(&self) -> bool {
+        match self.action {
+            Action::Get(_) => true,
+            Action::Write(write, told) => {
+                told == Told::Refused || (write.after.is_none() && told == Told::WasAbsent)
+            }
+        }
+    }
+
     /// Operations of one kind fit the same states.
     pub(super) fn kind(&self) -> Option<(OnlyIf, Told)> {
         match self.action {

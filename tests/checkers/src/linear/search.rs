@@ -41,13 +41,13 @@ impl Configuration {
         self.done.len()
     }
 
-    /// Does whatever can be done and changes nothing.
+    /// Does whatever can be done and never changes anything.
     pub(super) fn saturate(&mut self, puzzle: &Puzzle) -> Step {
         loop {
             let before = self.done.len();
             let horizon = self.horizon(puzzle);
             for (i, one) in next(puzzle, self.done.first_missing(), horizon) {
-                if !self.done.contains(i) && self.after(puzzle, i, one) == Some(self.holds) {
+                if one.looks() && !self.done.contains(i) && self.holds.after(one).is_some() {
                     self.done.insert(i);
                 }
             }

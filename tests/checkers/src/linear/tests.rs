@@ -108,6 +108,13 @@ fn overlapping_operations_may_take_effect_in_any_order() {
 }
 
 #[test]
+fn a_write_that_nobody_saw_may_be_what_ended_another() {
+    let refused = told(8, 9, Write::swap(B, 9), Told::Refused);
+    right(&[created(0, 1, A), replaced(2, 6, 3), replaced(3, 7, B), refused.clone()]);
+    wrong(&[created(0, 1, A), replaced(2, 3, 3), replaced(4, 7, B), refused]);
+}
+
+#[test]
 fn an_unanswered_write_may_have_happened_or_not_but_does_not_vanish() {
     let put = lost(0, Write::put(A));
     for read in [Some(A), None] {

@@ -1,5 +1,6 @@
 //! Small histories, against the judge that tries every order.
 
+use checkers::Entry;
 use checkers::entry::without_versions;
 use checkers::linear::{self, Unexplained};
 use checkers::versions::{self, Wrong};
@@ -11,17 +12,26 @@ use crate::mutation::{mutated, mutations};
 use crate::oracle::{explains, explains_versions};
 use crate::register::{plans, play};
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+/// Small histories are quick, and some traps take thousands of them to come up.
+const CASES_PER_CASE: u32 = 80;
 
-    #[test]
-    fn the_search_finds_an_order_exactly_where_there_is_one(
-        plans in plans(1..8, 24),
-        changes in prop::collection::vec(mutations(), 0..3),
-    ) {
-        let entries = changes.into_iter().fold(play(&plans), |entries, change| {
+/// Tries `claim` on many small histories with up to two changes.
+fn always(claim: impl Fn(Vec<Entry>) -> Result<(), TestCaseError>) {
+    // Not by the macro, in which PROPTEST_CASES would replace this product and not scale it.
+    let cases = ProptestConfig::default().cases * CASES_PER_CASE;
+    let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
+    let strategy = (plans(1..8, 24), prop::collection::vec(mutations(), 0..3));
+    let outcome = runner.run(&strategy, |(plans, changes)| {
+        claim(changes.into_iter().fold(play(&plans), |entries, change| {
             if entries.is_empty() { entries } else { mutated(&entries, change) }
-        });
+        }))
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn the_search_finds_an_order_exactly_where_there_is_one() {
+    always(|entries| {
         let Ok(operations) = without_versions(&entries) else { return Ok(()) };
         match linear::check(&operations) {
             Ok(_) => prop_assert!(explains(&operations), "accepted: {:#?}", operations),
@@ -29,21 +39,18 @@ proptest! {
             Err(Unexplained::Misused(_)) => {}
             Err(undecided @ Unexplained::Undecided(_)) => prop_assert!(false, "{}", undecided),
         }
-    }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn what_the_versions_accuse_is_wrong(
-        plans in plans(1..8, 24),
-        changes in prop::collection::vec(mutations(), 0..3),
-    ) {
-        let mut entries = changes.into_iter().fold(play(&plans), |entries, change| {
-            if entries.is_empty() { entries } else { mutated(&entries, change) }
-        });
+#[test]
+fn what_the_versions_accuse_is_wrong() {
+    always(|mut entries| {
         if let Err(findings) = versions::check(&mut entries) {
-            let explained = explains_versions(&entries);
-            prop_assert!(!explained, "{:#?} of {:#?}", findings, entries);
+            prop_assert!(!explains_versions(&entries), "{:#?} of {:#?}", findings, entries);
         }
-    }
+        Ok(())
+    });
 }
 
 /// The search is exact, but blind for versions; the rules of the versions are necessary ones, and let some histories

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Instant;
 
+use checkers::contents::Contents;
+
 use super::Sample;
 
 /// The outcome of a workload.
@@ -16,6 +18,8 @@ pub struct Report {
     pub forgiven: u64,
     /// The first few wrong ones.
     pub examples: Vec<String>,
+    /// What the reads have shown; after [`super::Workload::read_back`] that is all that is stored.
+    pub read: Contents,
 }
 
 /// Count and latencies (in microseconds) of one kind of operation in one phase.
@@ -53,7 +57,7 @@ impl Report {
                 (name.clone(), end.duration_since(*start).as_secs_f64(), figures(false), figures(true))
             })
             .collect();
-        Self { phases, wrong, forgiven, examples }
+        Self { phases, wrong, forgiven, examples, read: Contents::default() }
     }
 
     /// How many operations there were.
