@@ -1,6 +1,7 @@
 //! The compact record of one operation: 64 bytes, so that millions of them fit in memory.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -74,6 +75,18 @@ impl Entry {
     }
 }
 
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |time: u64| Duration::from_nanos(time).as_secs_f64();
+        write!(f, "{:.6}..", seconds(self.start))?;
+        if self.answered() {
+            write!(f, "{:.6}", seconds(self.end))?;
+        }
+        write!(f, " s: {:?} {:x?} -> {:?}", self.asked, self.only_if, self.told)?;
+        write!(f, ", version {:016x}, value {:x}", self.version, self.value)
+    }
+}
+
 /// The operations on one key in the words of [`crate::linear`], which knows no versions: a condition names the
 /// value that an answer with this version told of. Nothing else is made of the versions.
 ///
@@ -84,7 +97,7 @@ pub fn without_versions(entries: &[Entry]) -> Result<Vec<Operation>, String> {
     for entry in entries.iter().filter(|entry| entry.answered() && entry.version != 0) {
         let value = *named.entry(entry.version).or_insert(entry.value);
         if value != entry.value {
-            return Err(format!("version {:016x} stood for two values: {entry:x?}", entry.version));
+            return Err(format!("version {:016x} stood for two values: {entry}", entry.version));
         }
     }
     let operation = |entry: &Entry| {

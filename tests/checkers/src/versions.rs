@@ -136,7 +136,7 @@ fn span(entry: &Entry) -> Range<u64> {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {:x?}", self.wrong, self.entry)
+        write!(f, "{:?}: {}", self.wrong, self.entry)
     }
 }
 
