@@ -100,7 +100,8 @@ impl Line {
     }
 }
 
-/// What the whole file says, by key. Its last line may be cut off: then it was never counted.
+/// What the whole file says, by key. Its last line may be cut off: then it was never counted. Where a file system
+/// leaves a hole in what was not synced yet, with lines behind it, that looks like damage and is told as such.
 ///
 /// # Errors
 /// [`Damaged`] where any other line is not as it was written.

@@ -88,3 +88,17 @@ fn created_and_replaced_are_told_apart() {
     assert!(write(&history, &client, 204, 5).is_err(), "nothing was there");
     assert!(write(&history, &client, 201, 6).is_err(), "something was there");
 }
+
+#[test]
+fn the_contents_are_what_the_last_writes_left_and_unknown_after_a_lost_answer() {
+    let (history, client) = history();
+    assert_eq!(history.contents(), Some(Contents::default()));
+    write(&history, &client, 201, 5).unwrap();
+    write(&history, &client, 204, 6).unwrap();
+    let mut expected = Contents::default();
+    expected.add(b"key0", &value(&history, 2));
+    assert_eq!(history.contents(), Some(expected));
+    let (_, pending) = history.begin_write(&client, 0);
+    history.lost(pending);
+    assert_eq!(history.contents(), None);
+}
