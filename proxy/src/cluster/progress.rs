@@ -24,8 +24,11 @@ pub fn progress(
     halted: Option<&str>,
     now: Now,
 ) -> Progress {
-    let nodes =
-        view.nodes.keys().map(|name| (name.clone(), node(view, sight, children, name, now))).collect();
+    let nodes = view
+        .nodes
+        .keys()
+        .map(|name| (name.clone(), node(view, sight, children, (name, halted), now)))
+        .collect();
     let mut changes = BTreeMap::new();
     if let Some(open) = &view.open {
         let mut progress = change(view, open, plan, sight, now);
@@ -43,7 +46,7 @@ fn node(
     view: &View,
     sight: &Sight,
     children: &BTreeMap<NodeName, ChildStatus>,
-    name: &NodeName,
+    (name, halted): (&NodeName, Option<&str>),
     now: Now,
 ) -> NodeReport {
     let seen = sight.node(name);
@@ -60,7 +63,10 @@ fn node(
         () => NodeState::Down,
     };
     let refused = member.zip(status).and_then(|(node, status)| refusal(view, name, node, status));
-    let trouble = refused
+    // Where the view itself is in doubt, what it says of a node is no advice.
+    let trouble = halted
+        .map(str::to_owned)
+        .or(refused)
         .or_else(|| seen.and_then(|seen| seen.error.clone()))
         .or_else(|| child.filter(|_| looping).and_then(|child| child.last_end.clone()))
         .or_else(|| status.and_then(|status| status.refusal.clone()));

@@ -117,19 +117,23 @@ pub fn adjust(view: &View, id: u64, adjust: &Adjust, up: bool) -> Result<View, R
 /// would be unsafe is that it still answers.
 fn force_seal(next: &mut View, id: u64, name: &NodeName, up: bool) -> Result<(), Refusal> {
     let conflict = |slug, detail| Err(Refusal::new(RefusalKind::Conflict, slug, detail));
-    if up {
-        return conflict("not-stopped", format!("{name} answers: it seals by itself; stop it first"));
-    }
     let plan = next.open_plan().unwrap_or_default();
-    let Some(open) = next.open.as_mut().filter(|open| open.change.id == id) else { return Ok(()) };
-    if open.phase != Phase::Switched {
+    let waits = next.queue.iter().any(|change| change.id == id);
+    let open = next.open.as_mut().filter(|open| open.change.id == id);
+    if open.is_none() && !waits {
+        return Err(not_running(next, id));
+    }
+    let Some(open) = open.filter(|open| open.phase == Phase::Switched) else {
         let detail = format!(
             "change {id} has not switched, so no seal is waited for: DELETE /admin/changes/{id} cancels it, and nothing is lost"
         );
         return conflict("not-switched", detail);
-    }
+    };
     if !plan.moves.iter().any(|one| one.from == *name) {
         return conflict("no-seal-awaited", format!("{name} gives nothing away in change {id}"));
+    }
+    if up {
+        return conflict("not-stopped", format!("{name} answers: it seals by itself; stop it first"));
     }
     open.given_up.insert(name.clone());
     Ok(())
@@ -236,12 +240,20 @@ fn repeated(view: &View, order: &Order, terms: &Terms) -> Result<Option<Accepted
     };
     let same = match order {
         Order::AddServer(add) => {
-            let url = change.newcomer.as_ref().filter(|newcomer| !newcomer.own).map(|newcomer| &newcomer.url);
-            change.kind == Kind::AddServer
-                && change.weight == add.weight
-                && add.adopt.as_ref().map(|adopt| &adopt.url) == url
+            let joins = change.newcomer.as_ref().filter(|newcomer| !newcomer.own);
+            let as_adopted = match (&add.adopt, joins) {
+                (None, None) => true,
+                (Some(adopt), Some(joins)) => {
+                    let named = adopt.name.as_ref().is_none_or(|name| *name == change.node);
+                    (&adopt.url, adopt.erase) == (&joins.url, joins.erase) && named
+                }
+                _ => false,
+            };
+            change.kind == Kind::AddServer && change.weight == add.weight && as_adopted
         }
-        Order::RemoveServer(remove) => change.kind == Kind::RemoveServer && change.node == remove.name,
+        Order::RemoveServer(remove) => {
+            change.kind == Kind::RemoveServer && (&change.node, change.force) == (&remove.name, remove.force)
+        }
         Order::Reweight(reweight) => {
             change.kind == Kind::Reweight && change.node == reweight.name && change.weight == reweight.weight
         }

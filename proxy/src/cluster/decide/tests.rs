@@ -146,6 +146,10 @@ fn a_seal_is_forced_only_of_a_stopped_old_owner_after_the_switch() {
     assert_eq!(slug(&mut story, "n3", false), "no-seal-awaited");
     story.view.open.as_mut().unwrap().phase = Phase::Moving;
     assert_eq!(slug(&mut story, "n2", false), "not-switched");
+    story.asks(&Order::Reweight(Reweight { name: name("n1"), weight: 2 }), true).unwrap();
+    let order = Adjust { force_seal: Some(name("n2")), ..Adjust::default() };
+    assert_eq!(adjust(&story.view, 2, &order, false).unwrap_err().slug, "not-switched", "it waits");
+    assert_eq!(adjust(&story.view, 9, &order, false).unwrap_err().slug, "unknown-change");
 }
 
 #[test]
@@ -240,4 +244,20 @@ fn what_prevails_is_above_all_that_any_member_has_acted_on_and_hears_each_first(
     assert!(next.descends_from(100, Some(Id(71))) && next.begins_to_prevail());
     story.sight = Sight::default();
     assert_eq!(prevail(&story.view, &story.sight, Id(72), NOW), None);
+}
+
+#[test]
+fn an_idempotency_key_stands_for_one_order_with_all_its_terms() {
+    let mut story = Story::new();
+    story.dies("n2");
+    let terms = Terms { idempotency: Some("k".to_owned()), ..Terms::default() };
+    let found = Found::Node { up: false, last: None };
+    let removal = |force| Order::RemoveServer(RemoveServer { name: name("n2"), force });
+    let (next, _) = submit(&story.view, &removal(false), &terms, &found, NOW).unwrap();
+    let view = next.unwrap();
+    assert_eq!(submit(&view, &removal(false), &terms, &found, NOW).unwrap().1, Accepted::Same(1));
+    assert_eq!(
+        submit(&view, &removal(true), &terms, &found, NOW).unwrap_err().slug,
+        "idempotency-key-reused"
+    );
 }

@@ -42,7 +42,8 @@ pub(super) fn in_queue(view: &View, at: usize) -> String {
         names.map(NodeName::as_str).collect::<Vec<_>>().join(", ")
     };
     match (ahead, &view.cleaning) {
-        (Some(id), _) => format!("waits for change {id}, {at} others are before it"),
+        (Some(id), _) if at == 0 => format!("waits for change {id}"),
+        (Some(id), _) => format!("waits for change {id} and {at} more"),
         (None, Some(cleaning)) => format!(
             "waits until {} deleted what change {} moved away",
             names(&mut cleaning.nodes.iter()),
