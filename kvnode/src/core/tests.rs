@@ -1,6 +1,10 @@
 //! The machine alone, on an engine in memory. What it does among others is shown by the simulation of a cluster.
 
+use hashring::view::{Change, Kind, Node, OpenChange, Phase};
+use hashring::{Position, View};
+
 use super::*;
+use crate::handover::message::Verdict;
 use crate::node::Operation;
 use crate::store::engine::memory::MemoryEngine;
 
@@ -10,6 +14,49 @@ fn put(key: &'static str) -> Command<&'static str> {
     let operation = Operation::Put { content_type: None, content_encoding: None, value: "v".into() };
     let write = Write { key: key.into(), operation, conditions: Default::default() };
     Command::Write(write, Route::default(), key)
+}
+
+/// A member n1 that gives a part of its ranges to n2 in a change; `session` names the attempt.
+fn moving(session: u64) -> Outlook {
+    let mut view = View::first(Id(1), Id(9), 16);
+    view.epoch = session;
+    for (name, id, weight) in [("n1", 1, 1), ("n2", 2, 0)] {
+        let url = format!("http://{name}");
+        let node = Node { id: Some(Id(id)), boot: Some(Id(10 * id)), grant: 1, url, weight, own: false };
+        view.nodes.insert(name.parse().unwrap(), node);
+    }
+    let change = Change {
+        id: 1,
+        kind: Kind::Reweight,
+        node: "n2".parse().unwrap(),
+        weight: 1,
+        requested_ms: 0,
+        idempotency: None,
+        newcomer: None,
+        reverses: None,
+        force: false,
+        lost: None,
+        paused: true,
+        rate: None,
+    };
+    view.open = Some(OpenChange {
+        change,
+        before: 0,
+        started_ms: 0,
+        phase: Phase::Moving,
+        session,
+        mismatches: 0,
+        stopped: None,
+        receipts: Vec::new(),
+        given_up: Default::default(),
+    });
+    Outlook::of(view, None)
+}
+
+fn hears(core: &mut Core<&'static str>, outlook: Outlook) -> Vec<Effect<&'static str>> {
+    let beat = BeatIn { cluster: Id(1), expect: Some(Id(1)), outlook: Some(outlook), erase: false };
+    core.handle(Command::Beat(Box::new(beat), "beat"), NOW).unwrap();
+    core.commit(NOW).unwrap()
 }
 
 /// The answers to these writes, in order of the answers.
@@ -41,4 +88,25 @@ fn a_place_that_cannot_be_read_fails_its_own_writes_only() {
     }
     assert_eq!(answers.len(), 3);
     assert!(matches!(written(&mut core, &["good"])[0].1, Ok(Written::Replaced(_))));
+}
+
+#[test]
+fn a_new_session_answers_what_the_last_one_had_under_way() {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let identity = Identity { name: "n1".parse().unwrap(), id: Id(1), boot: Id(10), joins: true };
+    let mut core = Core::open(engine, Arc::new(ReadCache::new(0)), identity).unwrap();
+    let outlook = moving(5);
+    let after = outlook.after.clone().unwrap();
+    let to: NodeName = "n2".parse().unwrap();
+    let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let key = keys.into_iter().find(|key| after.owner(Position::of(key.as_bytes())) == Some(&to)).unwrap();
+    hears(&mut core, outlook);
+    // n2 is ready; a write is sent to it, another one waits for the first.
+    let ready = Ok(Ack { verdict: Verdict::Applied, tally: None });
+    core.handle(Command::Answered { to, session: 5, sequence: 1, result: ready }, NOW).unwrap();
+    assert_eq!(written(&mut core, &[key, key]), []);
+
+    let effects = hears(&mut core, moving(6));
+    let answers = effects.iter().filter(|effect| matches!(effect, Effect::Written(_, Ok(_)))).count();
+    assert_eq!(answers, 2, "{effects:?}");
 }

@@ -246,7 +246,9 @@ impl<T> Core<T> {
                 if *from != self.identity.name || given_up {
                     continue;
                 }
-                let same = old.remove(to).filter(|source| source.terms().session == open.session);
+                // One of another session stays among the old ones: what it has under way must be answered.
+                let goes_on = old.get(to).is_some_and(|source| source.terms().session == open.session);
+                let same = if goes_on { old.remove(to) } else { None };
                 let switched = open.phase == Phase::Switched;
                 let mut source = match same {
                     Some(source) => source,
