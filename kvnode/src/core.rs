@@ -281,6 +281,12 @@ impl<T> Core<T> {
         self.disk_full = full;
     }
 
+    /// This node's name.
+    #[must_use]
+    pub fn name(&self) -> &NodeName {
+        &self.identity.name
+    }
+
     /// What the node may serve once the last commit is done.
     #[must_use]
     pub fn fence(&self) -> &Arc<Fence> {

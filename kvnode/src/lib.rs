@@ -25,6 +25,7 @@ pub mod conditions;
 pub mod config;
 pub mod core;
 mod courier;
+pub mod fail_points;
 pub mod fence;
 pub mod handover;
 pub mod http;

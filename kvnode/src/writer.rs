@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::core::{Command, Core, Effect, Now, Outlook};
 use crate::courier::Courier;
+use crate::fail_points::reached;
 use crate::fence::FenceCell;
 use crate::handover::message::Ack;
 use crate::node::{Operation, Refused, Write, Written};
@@ -134,14 +135,43 @@ impl Writer {
                 disk_checked = Some(Instant::now());
                 self.core.set_disk_full((self.free_bytes)().is_some_and(|free| free < self.reserve));
             }
+            let moments = self.moments(&batch);
             for command in batch.drain(..) {
                 self.core.handle(command, now(start))?;
             }
+            moments.iter().for_each(|moment| reached(|| format!("{moment}.taken")));
             let effects = self.core.commit(now(start))?;
+            moments.iter().for_each(|moment| reached(|| format!("{moment}.synced")));
             self.perform(effects);
             if !self.gather(&mut batch, start) {
                 return Ok(());
             }
+        }
+    }
+
+    /// What tests may want to interrupt among these commands.
+    fn moments(&self, batch: &[Command<Waiter>]) -> Vec<String> {
+        if cfg!(feature = "fail-points") {
+            batch.iter().filter_map(|one| self.moment(one)).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn moment(&self, command: &Command<Waiter>) -> Option<String> {
+        match command {
+            Command::Message(message, _) => Some(format!("target.{}", message.word())),
+            Command::Page { .. } => Some("source.page".to_owned()),
+            Command::Counted { side, .. } => Some(format!("{side:?}.count").to_lowercase()),
+            Command::Beat(beat, _) => {
+                let outlook = beat.outlook.as_ref()?;
+                let phase = outlook.view.open.as_ref()?.phase;
+                let me = self.core.name();
+                let is_source = outlook.moves.iter().any(|(from, ..)| from == me);
+                let role = if is_source { "source" } else { "target" };
+                Some(format!("{role}.view-{phase:?}").to_lowercase())
+            }
+            Command::Write(..) | Command::Answered { .. } => None,
         }
     }
 
@@ -199,7 +229,10 @@ impl Writer {
                 Effect::Written(..) | Effect::Status(..) | Effect::Ack(..) => {
                     tracing::error!("an answer has no one to go to");
                 }
-                Effect::Send { to, url, message } => self.courier.send(to, url, message),
+                Effect::Send { to, url, message } => {
+                    reached(|| format!("source.send-{}", message.word()));
+                    self.courier.send(to, url, message);
+                }
                 Effect::Read { to, session, ranges, after, limit } => {
                     self.courier.read(to, session, ranges, (after, limit));
                 }

@@ -7,6 +7,7 @@ use hashring::{NodeName, RangeSet};
 
 use super::sweep::{Purpose, Sweep};
 use super::{Core, Effect, Now};
+use crate::fail_points::reached;
 use crate::handover::message::{Ack, Frame, Message, Verdict};
 use crate::handover::source::{Forward, Source, Step};
 use crate::handover::target::{Count, Inbound, Judgement, Standing, judge};
@@ -307,6 +308,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn swept(&mut self, purpose: Purpose) {
+        reached(|| format!("swept-{}", purpose.word()));
         match purpose {
             Purpose::Wipe { from, session } => {
                 let inbound = self.targets.get_mut(&from).filter(|inbound| inbound.session == session);

@@ -30,6 +30,18 @@ pub(crate) enum Purpose {
     Forget,
 }
 
+impl Purpose {
+    /// Its name, for tests.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Wipe { .. } => "wipe",
+            Self::Clean { .. } => "clean",
+            Self::Erase => "erase",
+            Self::Forget => "forget",
+        }
+    }
+}
+
 /// A deletion that is under way.
 #[derive(Debug)]
 pub(crate) struct Sweep {

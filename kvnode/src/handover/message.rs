@@ -105,6 +105,20 @@ impl Frame {
 }
 
 impl Message {
+    /// What the message is for, in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.frames.last() {
+            Some(Frame::Open) => "open",
+            Some(Frame::Put { .. } | Frame::Delete { .. }) => "write",
+            Some(Frame::Page { .. }) => "page",
+            Some(Frame::Mark) => "mark",
+            Some(Frame::Probe) => "probe",
+            Some(Frame::Seal) => "seal",
+            None => "nothing",
+        }
+    }
+
     /// The binary form.
     #[must_use]
     pub fn encode(&self) -> Bytes {

@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use hashring::view::Phase;
 use hashring::{Id, NodeName, Plan, View};
+use kvnode::fail_points::reached;
 use kvnode::protocol::{MoveState, Status};
 use tokio::sync::{oneshot, watch};
 
@@ -194,6 +196,7 @@ impl Decider {
     /// Puts a decision on disk, then tells everyone.
     fn stand(&mut self, next: View) -> Result<(), StoreError> {
         let next = next.decided_by(self.process);
+        reached(|| format!("coordinator.{}.decided", step(&self.view, &next)));
         if let Err(error) = self.store.swap(self.view.epoch, &next) {
             tracing::error!(%error, "a decision could not be written");
             if matches!(error, StoreError::Broken { .. }) {
@@ -201,6 +204,7 @@ impl Decider {
             }
             return Err(error);
         }
+        reached(|| format!("coordinator.{}.written", step(&self.view, &next)));
         log(&self.view, &next);
         let same_plan = match (&self.view.open, &next.open) {
             (Some(old), Some(new)) => old.change.id == new.change.id && !self.plan.moves.is_empty(),
@@ -308,6 +312,20 @@ fn specs(view: &View, local: &Local) -> Vec<ChildSpec> {
         Some(ChildSpec { name: name.clone(), listen, data: local.folder.join(name.as_str()) })
     })
     .collect()
+}
+
+/// What a decision does, in a word, for tests.
+fn step(before: &View, after: &View) -> &'static str {
+    let phase = |view: &View| view.open.as_ref().map(|open| open.phase);
+    match (phase(before), phase(after)) {
+        (None, Some(_)) => "begin",
+        (Some(_), None) => "finish",
+        (Some(Phase::Arriving), Some(Phase::Moving)) => "move",
+        (Some(Phase::Moving), Some(Phase::Switched)) => "switch",
+        _ if before.queue.len() < after.queue.len() => "queue",
+        _ if before.cleaning.is_some() && after.cleaning.is_none() => "clean",
+        _ => "other",
+    }
 }
 
 fn log(before: &View, after: &View) {

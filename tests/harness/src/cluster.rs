@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::admin::Admin;
+use crate::binary;
 use crate::client::Client;
 use crate::family::{self, Child};
 use crate::launch::Launch;
@@ -27,6 +28,7 @@ pub struct Setup {
     data: Option<PathBuf>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
+    fail_points: bool,
 }
 
 impl Setup {
@@ -62,6 +64,14 @@ impl Setup {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The first process that gets to this moment is killed or stopped, by `kill` or `stop`; it leaves its process
+    /// id in `marker`.
+    #[must_use]
+    pub fn fail_point(mut self, point: &str, action: &str, marker: &Path) -> Self {
+        self.fail_points = true;
+        self.env("FAIL_POINT", &format!("{point}={action}@{}", marker.display()))
     }
 
     /// A flag and its value.
@@ -100,6 +110,9 @@ impl Setup {
     fn launch(&self, scratch: &Scratch) -> Launch {
         let data = self.data.clone().unwrap_or_else(|| scratch.path("keyway-data"));
         let mut launch = Launch::keyway("keyway", scratch).arg("serve");
+        if self.fail_points {
+            launch = launch.program(binary::with_fail_points());
+        }
         // An option given twice is a mistake; a test that gives its own address means that one.
         if !self.arguments.iter().any(|argument| argument == "--listen") {
             launch = launch.flag("--listen", "127.0.0.1:0");

@@ -1,7 +1,7 @@
 //! How a process is to be started.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::scratch::Scratch;
 pub struct Launch {
     /// What the process is called in messages and for its log file.
     pub name: String,
+    /// Empty = the program under test.
     pub(crate) program: PathBuf,
     pub(crate) log: PathBuf,
     arguments: Vec<OsString>,
@@ -26,12 +27,19 @@ impl Launch {
     pub fn keyway(name: &str, scratch: &Scratch) -> Self {
         Self {
             name: name.to_owned(),
-            program: binary::keyway().to_owned(),
+            program: PathBuf::new(),
             log: scratch.log(name),
             arguments: Vec::new(),
             environment: Vec::new(),
             folder: scratch.path(""),
         }
+    }
+
+    /// Another build of it.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = program.to_owned();
+        self
     }
 
     /// One more argument.
@@ -78,7 +86,8 @@ impl Launch {
 
     /// The command. What the person who runs the tests has set for a Keyway of their own is left out.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let plain = self.program.as_os_str().is_empty();
+        let mut command = Command::new(if plain { binary::keyway() } else { &self.program });
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KEYWAY_") || name == "RUST_LOG" {
                 command.env_remove(name);

@@ -40,4 +40,5 @@ mod contention;
 mod crash_node;
 mod crash_proxy;
 mod elastic;
+mod fail_points;
 mod hot_keys;
