@@ -38,7 +38,7 @@ pub struct Config {
     pub advertise: Option<String>,
     /// Bytes of the read cache.
     pub cache: u64,
-    /// Below so many free bytes of disk, new values are refused.
+    /// Free bytes of disk that new values leave, besides what the engine still has to write.
     pub disk_reserve: u64,
     /// The limits of its HTTP side, and the cluster's secret.
     pub http: http::Settings,

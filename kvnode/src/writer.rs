@@ -2,10 +2,13 @@
 //!
 //! It never waits for the network: what is to be sent, read or counted is handed to the [courier](crate::courier).
 
+mod moments;
+mod room;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::{oneshot, watch};
 
@@ -13,19 +16,21 @@ use crate::core::{Command, Core, Effect, Now, Outlook};
 use crate::courier::Courier;
 use crate::fail_points::reached;
 use crate::fence::FenceCell;
-use crate::handover::message::Ack;
+use crate::handover::message::{Ack, Frame, Message, Verdict};
 use crate::node::{Operation, Refused, Write, Written};
 use crate::protocol::Status;
 use crate::store::engine::EngineError;
+
+pub(crate) use self::room::Room;
 
 /// Commands of one batch, so that the first of them is not kept waiting for too many others.
 const BATCH_COMMANDS: usize = 4096;
 /// Bytes of values of one batch.
 const BATCH_BYTES: usize = 32 << 20;
+/// Bytes for which there must be room when a move to this node begins: several pages.
+const MOVE_BYTES: usize = 8 << 20;
 /// Clients' writes that may wait; beyond it the answer is 503 at once.
 const QUEUE: usize = 16_384;
-/// How often the free space of the disk is looked at.
-const DISK_CHECK: Duration = Duration::from_millis(250);
 
 /// What waits for an answer of the core.
 #[derive(Debug)]
@@ -107,9 +112,7 @@ pub(crate) struct Writer {
     pub(crate) commands: Receiver<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) courier: Courier,
-    pub(crate) free_bytes: FreeBytes,
-    /// Below so many free bytes new values are refused.
-    pub(crate) reserve: u64,
+    pub(crate) room: Room,
 }
 
 impl Writer {
@@ -128,16 +131,14 @@ impl Writer {
 
     fn work(&mut self) -> Result<(), EngineError> {
         let start = Instant::now();
-        let mut disk_checked: Option<Instant> = None;
         let mut batch = Vec::new();
         loop {
-            if disk_checked.is_none_or(|at| at.elapsed() >= DISK_CHECK) {
-                disk_checked = Some(Instant::now());
-                self.core.set_disk_full((self.free_bytes)().is_some_and(|free| free < self.reserve));
-            }
-            let moments = self.moments(&batch);
+            let moments = moments::of(&batch, self.core.name());
+            self.room.look();
             for command in batch.drain(..) {
-                self.core.handle(command, now(start))?;
+                if let Some(command) = self.let_in(command) {
+                    self.core.handle(command, now(start))?;
+                }
             }
             moments.iter().for_each(|moment| reached(|| format!("{moment}.taken")));
             let effects = self.core.commit(now(start))?;
@@ -149,29 +150,36 @@ impl Writer {
         }
     }
 
-    /// What tests may want to interrupt among these commands.
-    fn moments(&self, batch: &[Command<Waiter>]) -> Vec<String> {
-        if cfg!(feature = "fail-points") {
-            batch.iter().filter_map(|one| self.moment(one)).collect()
-        } else {
-            Vec::new()
-        }
-    }
-
-    fn moment(&self, command: &Command<Waiter>) -> Option<String> {
+    /// Tells the core whether there is room for a command. Answers by itself what the core would take on even on a full
+    /// disk: a delete for which there is no room at all, and the beginning of a move. Once a move has begun, clients'
+    /// writes come here first, so it must not begin where they would be refused.
+    fn let_in(&mut self, command: Command<Waiter>) -> Option<Command<Waiter>> {
         match command {
-            Command::Message(message, _) => Some(format!("target.{}", message.word())),
-            Command::Page { .. } => Some("source.page".to_owned()),
-            Command::Counted { side, .. } => Some(format!("{side:?}.count").to_lowercase()),
-            Command::Beat(beat, _) => {
-                let outlook = beat.outlook.as_ref()?;
-                let phase = outlook.view.open.as_ref()?.phase;
-                let me = self.core.name();
-                let is_source = outlook.moves.iter().any(|(from, ..)| from == me);
-                let role = if is_source { "source" } else { "target" };
-                Some(format!("{role}.view-{phase:?}").to_lowercase())
+            Command::Write(Write { operation: Operation::Delete, .. }, _, Waiter::Client(client))
+                if !self.room.deletes() =>
+            {
+                let _ = client.send(Err(Refused::DiskFull));
+                None
             }
-            Command::Write(..) | Command::Answered { .. } => None,
+            Command::Message(Message { ref frames, .. }, Waiter::OldOwner(old_owner))
+                if *frames == [Frame::Open] && !self.room.takes(MOVE_BYTES) =>
+            {
+                let verdict = Verdict::Busy("its disk is full".to_owned());
+                let _ = old_owner.send(Ack { verdict, tally: None });
+                None
+            }
+            Command::Write(Write { operation: Operation::Delete, .. }, ..) => Some(command),
+            Command::Write(ref write, ..) => {
+                let full = !self.room.takes(size(write));
+                self.core.set_disk_full(full);
+                Some(command)
+            }
+            Command::Message(ref message, _) => {
+                let full = !self.room.takes(message.frames.iter().map(Frame::size).sum());
+                self.core.set_disk_full(full);
+                Some(command)
+            }
+            other => Some(other),
         }
     }
 
@@ -209,7 +217,7 @@ impl Writer {
         batch.push(command);
     }
 
-    fn perform(&self, effects: Vec<Effect<Waiter>>) {
+    fn perform(&mut self, effects: Vec<Effect<Waiter>>) {
         for effect in effects {
             match effect {
                 Effect::Fence(fence) => {
@@ -218,6 +226,9 @@ impl Writer {
                     self.shared.fence.publish(fence);
                 }
                 Effect::Written(Waiter::Client(client), answer) => {
+                    if matches!(answer, Ok(Written::Replaced(_) | Written::Deleted)) {
+                        self.room.frees();
+                    }
                     let _ = client.send(answer);
                 }
                 Effect::Status(Waiter::Coordinator(coordinator), status) => {

@@ -23,7 +23,7 @@ use crate::store::cache::ReadCache;
 use crate::store::engine::{self, Engine, Options};
 use crate::store::folder::Folder;
 use crate::store::record::StoreKey;
-use crate::writer::{FreeBytes, Queue, Shared, Waiter, Writer};
+use crate::writer::{FreeBytes, Queue, Room, Shared, Waiter, Writer};
 
 /// The longest time that a request waits until this node may serve it.
 const PARKED: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub struct NodeOptions {
     pub data: PathBuf,
     /// Bytes of the read cache.
     pub cache_bytes: u64,
-    /// Below so many free bytes of disk new values are refused.
+    /// Free bytes of disk that new values leave, besides what the engine still has to write.
     pub disk_reserve: u64,
     /// The cluster's secret.
     pub secret: Option<String>,
@@ -102,9 +102,10 @@ impl Node {
         let identity = Identity { name: options.name, id: folder.id(), boot, joins: options.joins };
         let engine = engine::open(&folder.engine_path(), &Options::default()).map_err(Fault::Engine)?;
         let cache = Arc::new(ReadCache::new(usize::try_from(options.cache_bytes).unwrap_or(usize::MAX)));
+        let reserve = folder.reserve(options.disk_reserve);
         // The folder stays locked for as long as the writer lives.
         let free_bytes = Box::new(move || folder.free_bytes().ok());
-        let disk: (FreeBytes, u64) = (free_bytes, options.disk_reserve);
+        let disk: (FreeBytes, u64) = (free_bytes, reserve);
         Self::start(identity, engine, cache, options.secret.as_deref(), disk)
     }
 
@@ -130,7 +131,8 @@ impl Node {
             client: Client::new(),
             secret,
         };
-        let writer = Writer { core, commands, shared: shared.clone(), courier, free_bytes, reserve };
+        let room = Room::new(free_bytes, reserve, engine.clone());
+        let writer = Writer { core, commands, shared: shared.clone(), courier, room };
         std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())

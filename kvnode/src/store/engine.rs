@@ -170,6 +170,21 @@ pub trait Engine: Source + fmt::Debug + 'static {
 
     /// The present state, unchanged by later commits.
     fn snapshot(&self) -> Box<dyn Source>;
+
+    /// Bytes of disk that the engine may still take to carry out what it has accepted, on top of what it has. Where
+    /// there is less room, it fails in the background; so who commits must see to it that there is more.
+    fn debt(&self) -> u64 {
+        0
+    }
+
+    /// Gives back the room of what was deleted and replaced, as far as there is room to do it. May take seconds; reads
+    /// and commits go on.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the engine cannot; if it is to stop, the next commit says so.
+    fn reclaim(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// Collects the entries of a scan up to its limit: the same for every engine.

@@ -134,9 +134,24 @@ impl Folder {
     /// # Errors
     /// Where the file system does not say.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(&self.path)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free_bytes(&self.path)
     }
+
+    /// The bytes of its disk that are to stay free, of the `wanted` ones: at most a quarter of the disk.
+    #[must_use]
+    pub fn reserve(&self, wanted: u64) -> u64 {
+        let disk = rustix::fs::statvfs(&self.path);
+        disk.map_or(wanted, |disk| wanted.min(disk.f_blocks.saturating_mul(disk.f_frsize) / LARGEST_RESERVE))
+    }
+}
+
+/// The part of a disk that the reserve may take at most.
+const LARGEST_RESERVE: u64 = 4;
+
+/// Bytes that this user can still write to the file system that has this path.
+pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn make(path: &Path) -> io::Result<()> {

@@ -8,10 +8,9 @@
 //! visible sequence number past that of the commit. So snapshots and scans are copies of one that every commit opens
 //! when it is done.
 
-use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::fjall::config::{BlockSizePolicy, CompressionPolicy};
@@ -23,12 +22,18 @@ use bytes::Bytes;
 
 use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, Source, Space, is_void};
 
+mod debt;
 mod inspect;
+mod tables;
+
+use self::tables::Tables;
 
 /// Longest key that fjall's journal can describe.
 const MAX_KEY: usize = u16::MAX as usize;
 /// Longest value that fjall's journal can describe.
 const MAX_VALUE: usize = u32::MAX as usize;
+/// What a table holds for an entry besides key and value, a handle of a large value included.
+const ENTRY: usize = 64;
 /// Files that are kept open. A process may usually have 1024, and connections need some.
 const OPEN_FILES: usize = 400;
 /// How long a commit waits for the background threads to make room before the engine counts as stuck.
@@ -42,6 +47,7 @@ pub struct FjallEngine {
     latest: Mutex<Snapshot>,
     /// Held while committing.
     writer: Mutex<Tables>,
+    separate_from: Option<u32>,
     folder: PathBuf,
 }
 
@@ -70,13 +76,6 @@ impl Default for Tuning {
     }
 }
 
-/// The tables in memory that hold records, the active one last.
-///
-/// fjall frees a table that was written out while it holds a lock that every read and commit needs. For 64 MiB of
-/// small records that took 100 to 200 ms, every few seconds under load. With a second hold on the table, fjall's
-/// letting go of it costs nothing, and it is freed by a thread that nobody waits for.
-type Tables = Vec<Arc<dyn Any + Send + Sync>>;
-
 #[derive(Clone)]
 struct Keyspaces {
     records: Keyspace,
@@ -99,7 +98,12 @@ impl FjallEngine {
     /// As [`open`](Self::open).
     pub fn open_tuned(folder: &Path, options: &Options, tuning: Tuning) -> Result<Self, EngineError> {
         inspect::look_over(folder).map_err(|refusal| EngineError::new("open", refusal))?;
-        open(folder, options, tuning).map_err(|error| explain(folder, &error))
+        if folder.exists() {
+            debt::refuse_full(folder, None)?;
+        }
+        let engine = open(folder, options, tuning).map_err(|error| explain(folder, &error))?;
+        debt::refuse_full(folder, Some(&engine))?;
+        Ok(engine)
     }
 
     /// Waits until a commit does not have to wait inside the engine.
@@ -125,17 +129,37 @@ impl FjallEngine {
         Ok(())
     }
 
-    /// Takes hold of a new active table, and frees those that only this still holds.
-    fn free_tables(&self, tables: &mut Tables) {
-        let active: Arc<dyn Any + Send + Sync> = self.keyspaces.records.tree.active_memtable();
-        if tables.last().is_none_or(|last| !Arc::ptr_eq(last, &active)) {
-            tables.push(active);
+    /// Commits a batch in which each key stands once.
+    fn put(&self, batch: Batch) -> Result<(), EngineError> {
+        let mut out = OwnedWriteBatch::with_capacity(self.database.clone(), batch.changes.len())
+            .durability(Some(PersistMode::SyncData));
+        let mut small = 0;
+        for (space, key, value) in batch.changes {
+            if key.len() > MAX_KEY || value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
+                return Err(EngineError::new("commit", "a key or value is longer than the engine can store"));
+            }
+            let keyspace = self.keyspaces.of(space);
+            small += self.merged_bytes(&key, value.as_ref());
+            match value {
+                Some(value) => out.insert(keyspace, key, value),
+                None => out.remove(keyspace, key),
+            }
         }
-        let unused: Tables = tables.extract_if(.., |table| Arc::strong_count(table) == 1).collect();
-        if !unused.is_empty() {
-            // Without a thread to be had, they are freed here.
-            let _ = std::thread::Builder::new().name("free-tables".into()).spawn(move || drop(unused));
-        }
+        let mut tables = lock(&self.writer);
+        self.wait_for_room()?;
+        out.commit().map_err(failed("commit"))?;
+        // The new one is open before the old one is closed: what the latest shows is never cleaned up.
+        let now = self.database.snapshot();
+        *lock(&self.latest) = now;
+        tables.grew(small);
+        self.seal_notes(tables)
+    }
+
+    /// Bytes of an entry that merging will copy: all of a small value, the key only of a large one.
+    fn merged_bytes(&self, key: &Bytes, value: Option<&Bytes>) -> u64 {
+        let value = value.map_or(0, Bytes::len);
+        let apart = self.separate_from.is_some_and(|from| value >= from as usize);
+        (ENTRY + key.len() + if apart { 0 } else { value }) as u64
     }
 
     fn latest(&self) -> Snapshot {
@@ -159,26 +183,15 @@ impl Engine for FjallEngine {
         // fjall gives all of a batch one sequence number. A second change of a key takes the first one's place, and in
         // between a reader could see either, or what was before both.
         batch.keep_last_changes();
-        let mut out = OwnedWriteBatch::with_capacity(self.database.clone(), batch.changes.len())
-            .durability(Some(PersistMode::SyncData));
-        for (space, key, value) in batch.changes {
-            if key.len() > MAX_KEY || value.as_ref().is_some_and(|value| value.len() > MAX_VALUE) {
-                return Err(EngineError::new("commit", "a key or value is longer than the engine can store"));
-            }
-            let keyspace = self.keyspaces.of(space);
-            match value {
-                Some(value) => out.insert(keyspace, key, value),
-                None => out.remove(keyspace, key),
-            }
-        }
-        let mut tables = lock(&self.writer);
-        self.wait_for_room()?;
-        out.commit().map_err(failed("commit"))?;
-        // The new one is open before the old one is closed: what the latest shows is never cleaned up.
-        let now = self.database.snapshot();
-        *lock(&self.latest) = now;
-        self.free_tables(&mut tables);
-        Ok(())
+        self.put(batch)
+    }
+
+    fn debt(&self) -> u64 {
+        self.debt_now()
+    }
+
+    fn reclaim(&self) -> Result<(), EngineError> {
+        self.tidy()
     }
 
     fn snapshot(&self) -> Box<dyn Source> {
@@ -274,7 +287,9 @@ fn open(folder: &Path, options: &Options, tuning: Tuning) -> Result<FjallEngine,
         meta: keyspace(Space::Meta)?,
     };
     let latest = Mutex::new(database.snapshot());
-    Ok(FjallEngine { database, keyspaces, latest, writer: Mutex::default(), folder: folder.to_owned() })
+    let writer = Mutex::new(Tables::default());
+    let (separate_from, folder) = (tuning.separate_from, folder.to_owned());
+    Ok(FjallEngine { database, keyspaces, latest, writer, separate_from, folder })
 }
 
 fn failed(what: &'static str) -> impl Fn(Error) -> EngineError {
@@ -309,7 +324,7 @@ mod tests {
             let mut batch = Batch::default();
             batch.put(Space::Records, number.to_be_bytes().to_vec(), vec![0; 4 << 10]);
             engine.commit(batch).unwrap();
-            most = most.max(engine.writer.lock().unwrap().len());
+            most = most.max(engine.writer.lock().unwrap().held());
         }
         assert!((2..12).contains(&most), "{most} tables of 64 KiB were kept while 4 MiB were written");
     }
