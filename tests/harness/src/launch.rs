@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::binary;
+use crate::disk::SmallDisk;
 use crate::scratch::Scratch;
 
 /// A command line, its environment, and where it logs to.
@@ -65,6 +66,16 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The same, where a small disk is mounted.
+    #[must_use]
+    pub fn on(mut self, disk: &SmallDisk) -> Self {
+        let (program, arguments) = disk.enter();
+        let inner = std::mem::replace(&mut self.program, program);
+        let before = arguments.into_iter().map(OsString::from).chain([inner.into_os_string()]);
+        self.arguments.splice(0..0, before);
         self
     }
 

@@ -39,6 +39,7 @@ mod chaos;
 mod contention;
 mod crash_node;
 mod crash_proxy;
+mod disk_full;
 mod elastic;
 mod fail_points;
 mod hot_keys;
