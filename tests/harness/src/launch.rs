@@ -14,7 +14,6 @@ use crate::scratch::Scratch;
 pub struct Launch {
     /// What the process is called in messages and for its log file.
     pub name: String,
-    /// Empty = the program under test.
     pub(crate) program: PathBuf,
     pub(crate) log: PathBuf,
     arguments: Vec<OsString>,
@@ -28,7 +27,7 @@ impl Launch {
     pub fn keyway(name: &str, scratch: &Scratch) -> Self {
         Self {
             name: name.to_owned(),
-            program: PathBuf::new(),
+            program: binary::keyway().to_owned(),
             log: scratch.log(name),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -97,8 +96,7 @@ impl Launch {
 
     /// The command. What the person who runs the tests has set for a Keyway of their own is left out.
     pub(crate) fn command(&self) -> Command {
-        let plain = self.program.as_os_str().is_empty();
-        let mut command = Command::new(if plain { binary::keyway() } else { &self.program });
+        let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KEYWAY_") || name == "RUST_LOG" {
                 command.env_remove(name);
