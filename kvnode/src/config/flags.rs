@@ -14,7 +14,7 @@ use super::units;
 /// Without --join it serves every key by itself. The cluster's secret comes from KEYWAY_CLUSTER_SECRET or from
 /// the file that KEYWAY_CLUSTER_SECRET_FILE names.
 #[derive(Debug, Default, Clone, Parser)]
-#[command(name = "kvnode", version)]
+#[command(name = "kvnode", version, override_usage = "kvnode --name <NAME> [OPTIONS]")]
 pub struct Flags {
     // Values are read as text here, so that a wrong one is shown together with all other mistakes.
     /// A TOML file with settings; config/kvnode.toml shows them all

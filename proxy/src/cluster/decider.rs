@@ -343,9 +343,10 @@ fn log(before: &View, after: &View) {
             stopped,
             "the change is stopped until a person has looked at it"
         );
-    } else if open != before.open.as_ref() {
-        let open = open.map(|open| (open.change.id, &open.change.node, open.phase, open.session));
-        tracing::info!(epoch = after.epoch, ?open, "change goes on");
+    } else if let Some(open) = open.filter(|open| Some(*open) != before.open.as_ref()) {
+        let (change, phase, session) = (&open.change, open.phase, open.session);
+        tracing::info!(epoch = after.epoch, change = change.id, kind = ?change.kind, node = %change.node, ?phase, session,
+            "change goes on");
     } else {
         tracing::debug!(epoch = after.epoch, "decided");
     }

@@ -87,7 +87,8 @@ fn change(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
     };
     let (keys, bytes) = (sum(|one| one.keys), sum(|one| one.bytes));
     let elapsed = sight.stage_age(now.steady).unwrap_or_default();
-    let running = open.phase == Phase::Moving && !elapsed.is_zero() && bytes.done > 0;
+    let held = open.change.paused || open.stopped.is_some();
+    let running = open.phase == Phase::Moving && !held && !elapsed.is_zero() && bytes.done > 0;
     let rate = running.then(|| per_second(bytes.done, elapsed));
     let left = bytes.total.map(|total| total.saturating_sub(bytes.done));
     let holds =

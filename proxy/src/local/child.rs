@@ -148,8 +148,10 @@ fn describe(status: std::io::Result<ExitStatus>, tail: &Tail) -> String {
         Ok(status) => status.to_string(),
         Err(error) => format!("its end could not be read: {error}"),
     };
+    // Who was killed had no last words: the end of its log is about something else.
+    let killed = how.starts_with("signal: 9");
     match tail.text() {
-        text if text.is_empty() => how,
+        text if text.is_empty() || killed => how,
         text => format!("{how}: {text}"),
     }
 }
