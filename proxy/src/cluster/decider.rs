@@ -11,7 +11,7 @@ use kvnode::fail_points::reached;
 use kvnode::protocol::{MoveState, Status};
 use tokio::sync::{oneshot, watch};
 
-use super::decide::{decide, prevail};
+use super::decide::{decide, prevail, refusal};
 use super::sight::{Now, Sight};
 use super::store::{StoreError, ViewStore};
 use crate::control::{Refusal, RefusalKind};
@@ -256,9 +256,17 @@ impl Decider {
     /// Lets everyone see what was heard, and requests fail fast where a node is silent.
     fn show(&self) {
         let now = self.board.now().steady;
+        let halted = self.board.halted().is_some();
         for target in &self.bridge.current().targets {
-            let silent = self.sight.node(&target.name).and_then(|seen| seen.silent_since);
-            target.health.set_down(silent.is_some_and(|since| since + SILENT <= now));
+            let seen = self.sight.node(&target.name);
+            let silent = seen.and_then(|seen| seen.silent_since);
+            let status = seen.and_then(|seen| seen.status.as_ref());
+            // One that is not admitted, and will not be in a moment, has no reason to keep requests waiting.
+            let barred = self.view.nodes.get(&target.name).zip(status).is_some_and(|(node, status)| {
+                let unknown = halted && node.boot != Some(status.boot);
+                unknown || refusal(&self.view, &target.name, node, status).is_some()
+            });
+            target.health.set_down(barred || silent.is_some_and(|since| since + SILENT <= now));
         }
         let mut heard = self.board.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = (self.sight.clone(), self.plan.clone());

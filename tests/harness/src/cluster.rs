@@ -74,6 +74,13 @@ impl Setup {
         self.env("FAIL_POINT", &format!("{point}={action}@{}", marker.display()))
     }
 
+    /// A flag without a value.
+    #[must_use]
+    pub fn switch(mut self, flag: &str) -> Self {
+        self.arguments.push(flag.to_owned());
+        self
+    }
+
     /// A flag and its value.
     #[must_use]
     pub fn flag(mut self, flag: &str, value: &str) -> Self {

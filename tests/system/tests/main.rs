@@ -32,6 +32,7 @@ mod command_line;
 mod joining;
 mod queue;
 mod removal;
+mod restored;
 mod weights;
 
 // Faults and load.
