@@ -87,16 +87,14 @@ pub enum Command<T> {
         /// The answer, or why there is none.
         result: Result<Ack, String>,
     },
-    /// A page was read for this new owner; `last` when nothing lies behind it.
+    /// A page was read for this new owner, or could not be.
     Page {
         /// The new owner.
         to: NodeName,
         /// The session.
         session: u64,
-        /// Key and encoded record.
-        entries: Vec<(StoreKey, Bytes)>,
-        /// Nothing lies behind it.
-        last: bool,
+        /// Key and encoded record, and whether nothing lies behind them; or why they cannot be read.
+        read: Result<(Vec<(StoreKey, Bytes)>, bool), String>,
     },
     /// A count that a mark asked for is done.
     Counted {
@@ -240,12 +238,7 @@ impl<T> Core<T> {
             Command::Answered { to, session, sequence, result } => {
                 self.take_answer(&to, session, sequence, result, now)
             }
-            Command::Page { to, session, entries, last } => {
-                if let Some(source) = self.source(&to, session) {
-                    source.read(entries, last);
-                }
-                Ok(())
-            }
+            Command::Page { to, session, read } => self.take_page(&to, session, read, now),
             Command::Counted { peer, side, session, tally } => {
                 self.take_count(&peer, side, session, tally, now)
             }
@@ -311,6 +304,8 @@ impl<T> Core<T> {
             // Whatever else this node holds can be read, perhaps: it serves that, and tries again.
             Err(fault) => {
                 tracing::error!(purpose = ?sweep.purpose, %fault, "cannot delete ranges");
+                // Others behind it must not wait for it.
+                self.sweeps.rotate_left(1);
                 self.sweep_at = now.steady + SWEEP_PAUSE;
                 self.sweep_trouble = Some(format!(", which fails: {fault}"));
             }

@@ -65,11 +65,9 @@ impl Courier {
     ) {
         let courier = self.clone();
         self.runtime.spawn_blocking(move || {
-            match page(&*courier.engine, &ranges, from.0.as_ref(), from.1) {
-                Ok((entries, last)) => courier.queue.push(Command::Page { to, session, entries, last }),
-                // The session stays where it is; an engine that cannot read fails the next commit or read too.
-                Err(error) => tracing::error!(%error, %to, "a page could not be read"),
-            }
+            let read = page(&*courier.engine, &ranges, from.0.as_ref(), from.1);
+            let read = read.map_err(|error| error.to_string());
+            courier.queue.push(Command::Page { to, session, read });
         });
     }
 

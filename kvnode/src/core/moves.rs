@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hashring::view::{Outcome, Phase, Tally};
 use hashring::{NodeName, RangeSet};
 
@@ -43,6 +44,27 @@ impl<T> Core<T> {
         Ok(())
     }
 
+    pub(super) fn take_page(
+        &mut self,
+        to: &NodeName,
+        session: u64,
+        read: Result<(Vec<(StoreKey, Bytes)>, bool), String>,
+        now: Now,
+    ) -> Result<(), EngineError> {
+        let Some(source) = self.source(to, session) else { return Ok(()) };
+        match read {
+            Ok((entries, last)) => {
+                source.read(entries, last);
+                Ok(())
+            }
+            // Tried again once; after that a person must look, as where the two sides differ.
+            Err(reason) => {
+                let alone = source.void(format!("a page cannot be read: {reason}"), true);
+                self.finish(to, alone, now)
+            }
+        }
+    }
+
     /// Applies writes that the new owner has, or need not have any more, and lets what waited for them go on.
     fn finish(&mut self, to: &NodeName, forwards: Vec<Forward<T>>, now: Now) -> Result<(), EngineError> {
         for forward in forwards {
@@ -59,7 +81,7 @@ impl<T> Core<T> {
 
     /// Ends a session because the view did: what was under way is applied here, if the keys are still ours.
     pub(super) fn settle(&mut self, mut source: Source<T>, now: Now) -> Result<(), EngineError> {
-        let arrived = source.has_sent_seal() && self.ended_well(source.terms().change);
+        let arrived = source.has_sent_seal() && self.ended_well(source.terms().change, &source.terms().to);
         for forward in source.void("the view ended this session".to_owned(), false) {
             let key = forward.key.clone();
             if self.fence.owns(key.position()) {
@@ -77,12 +99,13 @@ impl<T> Core<T> {
         Ok(())
     }
 
-    /// Whether a change of this node as an old owner was carried out, and with its seal: whatever it had sent before
-    /// that is on the new owner's disk.
-    fn ended_well(&self, change: u64) -> bool {
+    /// Whether a change of this node as an old owner was carried out, with its seal and by this new owner: whatever it
+    /// had sent before that is on the new owner's disk.
+    fn ended_well(&self, change: u64, to: &NodeName) -> bool {
         let Some(view) = self.outlook.as_ref().map(|outlook| &outlook.view) else { return false };
         view.finished.iter().any(|ended| {
-            let sealed = !ended.given_up.contains(&self.identity.name);
+            let given_up = |name| ended.change.force || ended.given_up.contains(name);
+            let sealed = !given_up(&self.identity.name) && !given_up(to);
             ended.change.id == change && ended.outcome == Outcome::Done && sealed
         })
     }
@@ -141,6 +164,9 @@ impl<T> Core<T> {
             }
             Side::Target => {
                 let inbound = self.targets.get_mut(peer).filter(|inbound| inbound.session == session);
+                if let Err(reason) = &tally {
+                    tracing::error!(from = %peer, reason, "cannot count what has come");
+                }
                 if let Some(inbound) = inbound {
                     inbound.count = tally.map_or(Count::None, Count::Done);
                 }
@@ -157,12 +183,14 @@ impl<T> Core<T> {
         let mut verdict = match judge(inbound, message, standing) {
             Judgement::Answer(verdict) => verdict,
             Judgement::Begin => self.begin(message, ranges),
-            Judgement::Apply if self.disk_full && message.frames != [Frame::Seal] => {
+            // The seal is what everyone waits for, and the reserve is there for what comes with it.
+            Judgement::Apply if self.disk_full && message.frames.last() != Some(&Frame::Seal) => {
                 Verdict::Busy("its disk is full".to_owned())
             }
             Judgement::Apply => self.apply_message(message, &ranges),
         };
-        if let (Verdict::Busy(reason), Some(trouble)) = (&mut verdict, &self.sweep_trouble) {
+        let wiping = self.targets.get(&message.from).is_some_and(|inbound| !inbound.ready);
+        if let (Verdict::Busy(reason), Some(trouble), true) = (&mut verdict, &self.sweep_trouble, wiping) {
             reason.push_str(trouble);
         }
         let tally = self.targets.get(&message.from).and_then(Inbound::tally);
@@ -267,12 +295,7 @@ impl<T> Core<T> {
     }
 
     /// Takes in a record unless a newer one, or a newer delete, is here already.
-    fn import(
-        &mut self,
-        key: &StoreKey,
-        encoded: &bytes::Bytes,
-        ranges: &RangeSet,
-    ) -> Result<(), super::Fault> {
+    fn import(&mut self, key: &StoreKey, encoded: &Bytes, ranges: &RangeSet) -> Result<(), super::Fault> {
         let record = Record::decode(key, encoded.clone())?;
         if !ranges.contains(key.position()) || !self.is_newer(key, record.version)? {
             return Ok(());

@@ -76,10 +76,12 @@ impl Sweep {
                 self.after = None;
                 continue;
             };
-            self.after = Some(StoreKey(last.clone()));
+            let last = StoreKey(last.clone());
             for (key, _) in entries {
                 self.delete(StoreKey(key), staging, fence)?;
             }
+            // Only now: what could not be deleted is tried again.
+            self.after = Some(last);
             return Ok(false);
         }
         Ok(false)

@@ -235,7 +235,7 @@ impl<T> Source<T> {
             return in_flight.resend.into_iter().chain(patience).min();
         }
         match self.stage {
-            Stage::Copying if self.copy.page.is_some() => Some(self.copy.next_page),
+            Stage::Copying if self.copy.page.is_some() && !self.paused => Some(self.copy.next_page),
             Stage::Checking if self.tallies.1.is_none() => Some(self.copy.next_probe),
             _ => None,
         }

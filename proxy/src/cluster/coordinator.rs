@@ -73,6 +73,7 @@ impl Coordinator {
         let decider = Decider {
             process,
             prevails,
+            cleared: false,
             store,
             view,
             bridge,

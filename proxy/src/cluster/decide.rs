@@ -52,8 +52,7 @@ pub struct Halt {
 /// [`Halt`] where a node knows a later view than the coordinator.
 pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<Option<View>, Halt> {
     let since = sight.stage_since(view, now.steady);
-    check_not_restored(view, sight)?;
-    if !everyone_had_a_chance(view, sight, now.steady) {
+    if !may_decide(view, sight, now)? {
         return Ok(None);
     }
     if let Some(next) = admit(view, plan, sight) {
@@ -69,8 +68,19 @@ pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<O
     })
 }
 
+/// Whether decisions may be made: every member had its chance to say that it knows a later view.
+///
+/// # Errors
+/// [`Halt`] where one does.
+pub fn may_decide(view: &View, sight: &Sight, now: Now) -> Result<bool, Halt> {
+    check_not_restored(view, sight)?;
+    Ok(everyone_had_a_chance(view, sight, now.steady))
+}
+
 /// The view that goes on from the one here, whatever nodes have acted on: an operator says that it is the newest there
 /// is. `None` while a member may still have to be heard.
+///
+/// Whatever was under way or waits ends: to carry on with it would wipe, erase or delete by an order of the past.
 #[must_use]
 pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View> {
     let silent_for_long =
@@ -82,7 +92,8 @@ pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View
     let statuses = view.nodes.keys().filter_map(|name| sight.node(name)?.status.as_ref());
     let highest = statuses.map(|status| status.epoch).max().unwrap_or(0);
     let mut next = view.prevailing(process, highest);
-    let epoch = next.epoch;
+    // No change of the lost line has such a number.
+    next.next_change = next.next_change.max(next.epoch);
     // A node that acted on another line remembers the boots of that line: it is admitted anew.
     for (name, node) in &mut next.nodes {
         let status = sight.node(name).and_then(|seen| seen.status.as_ref());
@@ -90,10 +101,17 @@ pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View
             node.boot = None;
         }
     }
-    // Nodes may be in any later session of it, or in none.
-    if let Some(open) = next.open.as_mut().filter(|open| open.phase == Phase::Moving) {
-        open.session = epoch;
+    let reason = || Some("ended by --trust-view".to_owned());
+    if let Some(open) = next.open.take() {
+        if open.change.kind == Kind::AddServer && open.phase != Phase::Switched {
+            next.nodes.remove(&open.change.node);
+        }
+        remember(&mut next, ended(&open, Outcome::Failed, reason(), open.receipts.clone(), now));
     }
+    while let Some(change) = next.queue.pop_front() {
+        next = fail(next, change, "ended by --trust-view", now);
+    }
+    next.cleaning = None;
     Some(next)
 }
 
@@ -133,7 +151,8 @@ fn everyone_had_a_chance(view: &View, sight: &Sight, now: Duration) -> bool {
 /// How many records a newcomer still holds that is to be erased first; `None` where none is in the way.
 #[must_use]
 pub fn to_erase(view: &View, name: &NodeName, status: &Status) -> Option<u64> {
-    let open = view.open.as_ref().filter(|open| open.change.node == *name)?;
+    let open =
+        view.open.as_ref().filter(|open| open.change.node == *name && open.phase == Phase::Arriving)?;
     let wanted = open.change.newcomer.as_ref().is_some_and(|newcomer| newcomer.erase);
     let admitted = view.nodes.get(name).is_some_and(|node| node.boot.is_some());
     (wanted && !admitted && status.records > 0).then_some(status.records)
@@ -203,14 +222,18 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
 /// to. Only a dead node that is to be removed by force is not waited for.
 fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     let mut next = view.successor();
-    let mut change = next.queue.pop_front()?;
-    let left = view.cleaning.iter().flat_map(|cleaning| &cleaning.nodes);
-    if !left.into_iter().all(|name| change.force && *name == change.node) {
-        return None;
-    }
+    let gone = |change: &Change| change.force && !sight.is_up(view, &change.node, now.steady);
+    let mut left = view.cleaning.iter().flat_map(|cleaning| &cleaning.nodes);
+    let first = match (left.next(), left.next()) {
+        (None, _) => 0,
+        // Before the others: they would wait for it, and it for them.
+        (Some(dead), None) => view.queue.iter().position(|change| gone(change) && change.node == *dead)?,
+        (Some(_), Some(_)) => return None,
+    };
+    let mut change = next.queue.remove(first)?;
     next.cleaning = None;
     // It came back while this waited: its keys can be moved after all.
-    if sight.is_up(view, &change.node, now.steady) {
+    if !gone(&change) {
         (change.force, change.lost) = (false, None);
     }
     let epoch = next.epoch;
@@ -420,7 +443,10 @@ fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
     let mut next = view.successor();
     next.open = None;
     let taken_back = next.queue.front().is_some_and(|reverse| reverse.reverses == Some(open.change.id));
-    let leaves = open.change.kind == Kind::RemoveServer && !taken_back;
+    // Where a new owner was given up, the node that leaves has the only copy of what went there: it stays, without keys
+    // of its own, until somebody removes it once more.
+    let spares = plan.moves.iter().any(|one| !open.change.force && open.given_up.contains(&one.to));
+    let leaves = open.change.kind == Kind::RemoveServer && !taken_back && !spares;
     if leaves && let Some(node) = next.nodes.remove(&open.change.node) {
         next.removed.push(Removed { name: open.change.node.clone(), id: node.id, change: open.change.id });
     }

@@ -11,7 +11,7 @@ use kvnode::fail_points::reached;
 use kvnode::protocol::{MoveState, Status};
 use tokio::sync::{oneshot, watch};
 
-use super::decide::{decide, prevail, refusal};
+use super::decide::{decide, may_decide, prevail, refusal};
 use super::sight::{Now, Sight};
 use super::store::{StoreError, ViewStore};
 use crate::control::{Refusal, RefusalKind};
@@ -54,8 +54,10 @@ pub(super) struct Errands {
 pub(super) struct Decider {
     /// Names this process in its decisions.
     pub(super) process: Id,
-    /// The first decision is that this view prevails.
+    /// The first decision is that this view prevails, if any node has acted on another.
     pub(super) prevails: bool,
+    /// Every member had its chance to say that it knows a later view.
+    pub(super) cleared: bool,
     pub(super) store: ViewStore,
     pub(super) view: Arc<View>,
     pub(super) bridge: Arc<Bridge>,
@@ -152,13 +154,24 @@ impl Decider {
     }
 
     fn decide(&mut self) {
+        let now = self.board.now();
         if self.prevails {
-            let next = prevail(&self.view, &self.sight, self.process, self.board.now());
-            match next.map(|next| self.stand(next)) {
-                Some(Ok(())) => self.prevails = false,
-                Some(Err(_)) | None => return,
+            let Some(next) = prevail(&self.view, &self.sight, self.process, now) else { return };
+            if may_decide(&self.view, &self.sight, now).is_err() {
+                if self.stand(next).is_err() {
+                    return;
+                }
+                tracing::warn!(
+                    epoch = self.view.epoch,
+                    "this view prevails over whatever nodes have acted on"
+                );
             }
-            tracing::warn!(epoch = self.view.epoch, "this view prevails over whatever nodes have acted on");
+            self.prevails = false;
+        }
+        self.cleared |= may_decide(&self.view, &self.sight, now) == Ok(true);
+        if !self.cleared {
+            return self
+                .set_halted(may_decide(&self.view, &self.sight, now).err().map(|halt| halt.to_string()));
         }
         loop {
             if let Some(next) = self.moved_child() {
@@ -185,6 +198,12 @@ impl Decider {
     ) -> Result<R, Refusal> {
         if let Some(halted) = self.board.halted() {
             return Err(unavailable("halted", &halted));
+        }
+        if !self.cleared {
+            return Err(unavailable(
+                "starting",
+                "the proxy has just started and hears its nodes first: ask again in a second",
+            ));
         }
         let (next, result) = edit(&self.view, self.board.now())?;
         if let Some(next) = next {

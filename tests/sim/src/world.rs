@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hashring::view::{Node as Member, Phase};
 use hashring::{Id, NodeName, Position, View};
-use keyway::cluster::decide::{decide, prevail};
+use keyway::cluster::decide::{decide, may_decide, prevail};
 use keyway::cluster::requests::{Found, adjust, cancel, submit};
 use keyway::cluster::sight::{Now as CoordinatorNow, Sight};
 use keyway::control::{AddServer, Adjust, Adopt, Order, RemoveServer, Reweight, Terms};

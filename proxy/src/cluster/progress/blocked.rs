@@ -30,7 +30,15 @@ pub(super) fn open(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, n
         let part = sight.part(view, open.session, Side::Source, &one.from, &one.to)?;
         match &part.state {
             MoveState::Void { reason, .. } => Some(format!("begins anew: {reason}")),
-            _ => part.trouble.clone(),
+            _ => {
+                let trouble = part.trouble.as_ref()?;
+                let out = if open.phase == Phase::Moving {
+                    format!("; DELETE /admin/changes/{id} cancels it")
+                } else {
+                    String::new()
+                };
+                Some(format!("{trouble}{out}"))
+            }
         }
     })
 }
@@ -112,8 +120,12 @@ fn unreachable(open: &OpenChange, plan: &Plan, sight: &Sight, name: &NodeName, n
              goes on without it: the new owners have every write that it acknowledged"
         );
     }
+    let kept = if open.change.node == *name {
+        "the old owners serve again what they had at the switch".to_owned()
+    } else {
+        format!("what went to it stays on the disk of {} only, which no request reaches", open.change.node)
+    };
     format!(
-        "{waits}; if its disk is lost, POST /remove-server {{\"name\":\"{name}\",\"force\":true}} gives it up, \
-         and the old owners serve again what they had at the switch"
+        "{waits}; if its disk is lost, POST /remove-server {{\"name\":\"{name}\",\"force\":true}} gives it up, and {kept}"
     )
 }

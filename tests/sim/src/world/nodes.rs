@@ -114,12 +114,9 @@ impl World {
             Effect::Read { to, session, ranges, after, .. } => {
                 let Some(node) = self.nodes.get(name) else { return };
                 let read = page(&node.disk, &ranges, after.as_ref(), PAGE);
-                let (entries, last) = read.unwrap_or_else(|error| unreachable!("{error}"));
+                let read = read.map_err(|error| error.to_string());
                 let delay = self.dice.between(Duration::ZERO, Duration::from_millis(20));
-                self.after(
-                    delay,
-                    Event::Command(name.clone(), boot, Command::Page { to, session, entries, last }),
-                );
+                self.after(delay, Event::Command(name.clone(), boot, Command::Page { to, session, read }));
             }
             Effect::Count { peer, side, session, ranges } => {
                 let Some(node) = self.nodes.get(name) else { return };

@@ -13,6 +13,9 @@ impl World {
             return;
         }
         let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        if may_decide(&self.view, &self.sight, now) != Ok(true) {
+            return;
+        }
         let members: Vec<NodeName> = self.view.nodes.keys().cloned().collect();
         let Some(member) = self.dice.pick(&members).cloned() else { return };
         if self.dice.per_mille(200) {
@@ -73,7 +76,8 @@ impl World {
     /// Only who does not run may be given up; its messages may still be under way.
     pub(super) fn force_seal(&mut self) {
         let Some(open) = self.view.open.as_ref().filter(|open| open.phase == Phase::Switched) else { return };
-        if self.life.is_multiple_of(2) {
+        let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        if self.life.is_multiple_of(2) || may_decide(&self.view, &self.sight, now) != Ok(true) {
             return;
         }
         let id = open.change.id;

@@ -139,7 +139,8 @@ impl FjallEngine {
     /// After a commit. Where a new table of records has begun, seals those of the node's notes too: a journal stays
     /// until all that it holds is written out, and so small tables as theirs would keep journals for hours.
     pub(super) fn seal_notes(&self, mut tables: MutexGuard<'_, Tables>) -> Result<(), EngineError> {
-        let begun = tables.follow(&self.keyspaces.records, self.separate_from);
+        tables.follow(&self.keyspaces.records, self.separate_from);
+        let begun = tables.has_begun();
         drop(tables);
         if begun {
             for space in [Space::Tombstones, Space::Meta] {

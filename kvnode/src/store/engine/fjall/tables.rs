@@ -15,6 +15,8 @@ use super::debt::Merges;
 #[derive(Default)]
 pub(super) struct Tables {
     tables: Vec<Table>,
+    /// A new table has begun since somebody took note of it.
+    begun: bool,
     pub(super) merges: Merges,
 }
 
@@ -34,13 +36,13 @@ impl Tables {
         }
     }
 
-    /// Takes hold of a new active table, frees those that only this still holds, and answers whether there is a new
-    /// one. Values from `apart` bytes on are not copied by merging.
-    pub(super) fn follow(&mut self, records: &Keyspace, apart: Option<u32>) -> bool {
+    /// Takes hold of a new active table, and frees those that only this still holds. Values from `apart` bytes on are
+    /// not copied by merging.
+    pub(super) fn follow(&mut self, records: &Keyspace, apart: Option<u32>) {
         let active = records.tree.active_memtable();
         let held: Arc<dyn Any + Send + Sync> = active.clone();
-        let begun = self.tables.last().is_none_or(|last| !Arc::ptr_eq(&last.held, &held));
-        if begun {
+        if self.tables.last().is_none_or(|last| !Arc::ptr_eq(&last.held, &held)) {
+            self.begun = true;
             // What a start found in it: no more than if every entry were as large as a small one can be.
             let most = apart.map_or(u64::MAX, |apart| active.len() as u64 * u64::from(apart));
             let (small, weak) = (active.size().min(most), Arc::downgrade(&active));
@@ -54,7 +56,11 @@ impl Tables {
             // Without a thread to be had, they are freed here.
             let _ = std::thread::Builder::new().name("free-tables".into()).spawn(move || drop(unused));
         }
-        begun
+    }
+
+    /// Whether a new table has begun since this was asked last.
+    pub(super) fn has_begun(&mut self) -> bool {
+        std::mem::take(&mut self.begun)
     }
 
     /// Bytes in the active table and the so many sealed ones before it, and those of them that merging will copy.
