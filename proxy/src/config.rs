@@ -11,6 +11,7 @@ pub mod secret;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -183,19 +184,20 @@ impl<V: Fn(&str) -> Option<String>> Spoken<'_, V> {
     }
 
     fn counts(&mut self, flags: &Flags, written: &mut Written) {
-        let count = |most: u64| {
+        // In the words of the file's reader.
+        let count = |range: RangeInclusive<u64>| {
             move |text: &str| match text.parse::<u64>() {
-                Ok(number) if number <= most => Ok(number),
-                _ => Err(format!("this must be a whole number from 0 to {most}, not {text:?}")),
+                Ok(number) if range.contains(&number) => Ok(number),
+                Ok(number) => Err(format!("{number} is outside {} to {}", range.start(), range.end())),
+                Err(_) => Err(format!("this must be a whole number, not {text:?}")),
             }
         };
-        let nodes = self.pick(("--nodes", flags.nodes.as_deref()), "KEYWAY_NODES", count(MOST_NODES));
+        let nodes = self.pick(("--nodes", flags.nodes.as_deref()), "KEYWAY_NODES", count(0..=MOST_NODES));
         written.nodes = nodes.or(written.nodes);
         let workers =
-            self.pick(("--workers", flags.workers.as_deref()), "KEYWAY_WORKERS", count(file::MOST_WORKERS));
+            self.pick(("--workers", flags.workers.as_deref()), "KEYWAY_WORKERS", count(file::WORKERS));
         written.workers = workers.or(written.workers);
-        let points =
-            self.pick(("--points", flags.points.as_deref()), "KEYWAY_POINTS", count(file::MOST_POINTS));
+        let points = self.pick(("--points", flags.points.as_deref()), "KEYWAY_POINTS", count(file::POINTS));
         written.points = points.or(written.points);
     }
 
@@ -259,7 +261,7 @@ impl Written {
             cluster_secret: self.cluster_secret,
             data: self.data.unwrap_or(usual.data),
             nodes,
-            points: self.points.and_then(|points| u32::try_from(points).ok()).filter(|points| *points > 0),
+            points: self.points.and_then(|points| u32::try_from(points).ok()),
             join_auto: self.join_auto.unwrap_or(usual.join_auto),
             drain: self.timeouts.drain.unwrap_or(usual.drain),
             local: Local {

@@ -18,9 +18,9 @@ use super::{ListedNode, MOST_NODES, admin_socket, socket};
 use crate::data;
 use crate::telemetry::Format;
 
-pub(super) const MOST_WORKERS: u64 = 1024;
+pub(super) const WORKERS: RangeInclusive<u64> = 0..=1024;
 /// More would only cost memory: shares are even to a fraction of a percent long before.
-pub(super) const MOST_POINTS: u64 = 65_536;
+pub(super) const POINTS: RangeInclusive<u64> = 1..=65_536;
 const GIB: u64 = 1 << 30;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -77,8 +77,8 @@ pub(super) fn read(source: &Source) -> (Written, Outcome) {
             listen: file.parsed("listen", socket),
             data: file.string("data").map(PathBuf::from),
             nodes: file.integer_in("nodes", 0..=MOST_NODES),
-            workers: file.integer_in("workers", 0..=MOST_WORKERS),
-            points: file.integer_in("points", 1..=MOST_POINTS),
+            workers: file.integer_in("workers", WORKERS),
+            points: file.integer_in("points", POINTS),
             ..Written::default()
         };
         written.admin_listen = file.table("admin", |admin| admin.parsed("listen", admin_socket));
