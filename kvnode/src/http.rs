@@ -10,12 +10,12 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::Full;
 
 use crate::client::Client;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::{BEAT_PATH, CENSUS_PATH, EPOCH_HEADER, MOVE_PATH, NODE_HEADER};
 
 pub mod body;
@@ -110,9 +110,7 @@ impl<S: Service> Front<S> {
         // A relayed answer names the node that gave it.
         headers.entry(NODE).or_insert_with(|| self.name.clone());
         headers.entry(EPOCH).or_insert_with(|| HeaderValue::from(self.service.epoch()));
-        // A stored page must not run with the rights of the origin that it is read from.
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+        harden(headers);
         answer
     }
 
@@ -123,7 +121,7 @@ impl<S: Service> Front<S> {
     {
         check_host(parts)?;
         if parts.method == Method::CONNECT {
-            return Err(wrong_method(Target::Server.methods()));
+            return Err(method_not_allowed(Target::Server.methods()));
         }
         let Some(target) = Target::of(parts.uri.path()) else { return Err(unknown_path()) };
         let allow = target.methods();
@@ -141,9 +139,16 @@ impl<S: Service> Front<S> {
             (Target::Beat, &Method::POST) => Box::pin(inner::beat(self, parts, body)).await,
             (Target::Move, &Method::POST) => Box::pin(inner::take_move(self, parts, body)).await,
             (Target::Census, &Method::POST) => Box::pin(inner::census(self, parts, body)).await,
-            _ => Err(wrong_method(allow)),
+            _ => Err(method_not_allowed(allow)),
         }
     }
+}
+
+/// Says what no stored page, and no page of ours, may do in a browser: run with the rights of the origin that it is read
+/// from. Every answer of node and proxy has these two fields.
+pub fn harden(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
 }
 
 const NODE: HeaderName = HeaderName::from_static(NODE_HEADER);
@@ -202,7 +207,7 @@ fn check_host(parts: &Parts) -> Result<(), Problem> {
     if valid {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::BAD_REQUEST, "bad-host", "The Host field is missing or wrong")
+    Err(Problem::new(Kind::BadHost)
         .detail("An HTTP/1.1 request needs exactly one valid `Host` field.")
         .header(http::header::CONNECTION, HeaderValue::from_static("close")))
 }
@@ -219,12 +224,12 @@ fn options(allow: &'static str) -> Answer {
 }
 
 fn unknown_path() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-path", "There is nothing at this path")
+    Problem::new(Kind::UnknownPath)
         .detail("A node serves /kv, /get, /put and /del, each with `?key=`. `GET /` shows examples.")
 }
 
-fn wrong_method(allow: &'static str) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "This path does not take this method")
+fn method_not_allowed(allow: &'static str) -> Problem {
+    Problem::new(Kind::MethodNotAllowed)
         .detail(format!("It takes {allow}."))
         .header(ALLOW, HeaderValue::from_static(allow))
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub use self::handle::{Node, NodeOptions, OpenError};
 use crate::conditions::Conditions;
 use crate::store::record::Record;
-use crate::version::Version;
+use crate::version::{Exhausted, Version};
 
 /// What a write does to its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub enum Written {
     PreconditionFailed,
 }
 
-/// Why a node did not do what was asked. Nothing was changed, unless the variant says otherwise.
+/// Why a node did not do what was asked. Nothing was changed, except perhaps after [`Refused::OutcomeUnknown`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Another node owns the key: answered with 421 and the epoch.
@@ -71,9 +71,15 @@ pub enum Refused {
     /// No room: 507, reads go on.
     #[error("the disk of this node is full")]
     DiskFull,
-    /// The node is going down, or its disk failed; a write may or may not have been applied: 503.
-    #[error("the node is stopping; whether a write was applied is unknown")]
+    /// The node is going down, or its disk failed, and it was not begun: 503 + Retry-After.
+    #[error("the node is stopping, or its disk failed")]
     Stopped,
+    /// A write that was begun; nobody here can say what became of it: 500, after which clients do not repeat it unasked.
+    #[error("it is unknown whether the write was applied: {0}")]
+    OutcomeUnknown(&'static str),
+    /// A write needs a version, and there is none: 503 + Retry-After, until the node is restarted.
+    #[error(transparent)]
+    NoVersions(#[from] Exhausted),
     /// A record on disk is damaged: 500.
     #[error("the record of this key is damaged: {0}")]
     Damaged(String),

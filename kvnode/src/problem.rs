@@ -3,25 +3,29 @@
 //! The node and the proxy make every error that is theirs here, so they look alike everywhere:
 //!
 //! ```
-//! use http::StatusCode;
-//! use kvnode::problem::Problem;
+//! use kvnode::problem::{Kind, Problem};
 //!
-//! let answer = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "owner-down", "The owner of this key is down")
+//! let answer = Problem::new(Kind::OwnerDown)
 //!     .detail("Node n2 has not answered for 4 s. Its keys are served again as soon as it is back.")
 //!     .member("node", "n2")
-//!     .retry_after(1)
 //!     .response();
+//! assert_eq!(answer.status(), 503);
 //! assert_eq!(answer.headers()["retry-after"], "1");
 //! ```
+
+mod kind;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use hashring::query::KeyError;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+pub use self::kind::Kind;
 
 /// The media type of a problem.
 pub const CONTENT_TYPE_PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -35,21 +39,21 @@ pub struct Problem {
 
 #[derive(Debug, Clone)]
 struct Inner {
-    status: StatusCode,
-    slug: &'static str,
-    title: &'static str,
+    kind: Kind,
     detail: Option<Cow<'static, str>>,
     members: Map<String, Value>,
     headers: HeaderMap,
 }
 
 impl Problem {
-    /// A problem of the type `urn:keyway:problem:<slug>`. The slug is a stable name that programs may rely on;
-    /// the title is the same for all problems of one type.
+    /// A problem of this type. With 503 it says when to ask again, because nothing had an effect: in a second.
     #[must_use]
-    pub fn new(status: StatusCode, slug: &'static str, title: &'static str) -> Self {
-        let (members, headers) = (Map::new(), HeaderMap::new());
-        Self { inner: Box::new(Inner { status, slug, title, detail: None, members, headers }) }
+    pub fn new(kind: Kind) -> Self {
+        let mut headers = HeaderMap::new();
+        if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Self { inner: Box::new(Inner { kind, detail: None, members: Map::new(), headers }) }
     }
 
     /// What happened this time, and what the user can do about it.
@@ -75,31 +79,25 @@ impl Problem {
         self
     }
 
-    /// `Retry-After`: when it makes sense to ask again.
+    /// Its type.
     #[must_use]
-    pub fn retry_after(self, seconds: u32) -> Self {
-        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    pub fn kind(&self) -> Kind {
+        self.inner.kind
     }
 
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.inner.status
-    }
-
-    /// The type's name, without the URN before it.
-    #[must_use]
-    pub fn slug(&self) -> &'static str {
-        self.inner.slug
+        self.inner.kind.status()
     }
 
     /// The JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
         let whole = Whole {
-            kind: format_args!("urn:keyway:problem:{}", self.inner.slug),
-            title: self.inner.title,
-            status: self.inner.status.as_u16(),
+            kind: format_args!("urn:keyway:problem:{}", self.inner.kind.slug()),
+            title: self.inner.kind.title(),
+            status: self.status().as_u16(),
             detail: self.inner.detail.as_deref(),
             members: &self.inner.members,
         };
@@ -111,7 +109,7 @@ impl Problem {
     #[must_use]
     pub fn response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(self.to_json()));
-        *response.status_mut() = self.inner.status;
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
         *headers = self.inner.headers;
         headers.insert(CONTENT_TYPE, CONTENT_TYPE_PROBLEM);
@@ -138,13 +136,30 @@ impl From<Problem> for Response<Full<Bytes>> {
     }
 }
 
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let (kind, advice) = match error {
+            KeyError::Missing => (Kind::KeyMissing, "Name one, percent-encoded, such as /kv?key=my%20key."),
+            KeyError::Empty => (Kind::KeyEmpty, "Name one, percent-encoded, such as /kv?key=my%20key."),
+            KeyError::Repeated => (Kind::KeyRepeated, "Which one is meant cannot be known; name one."),
+            KeyError::BadEscape => (Kind::BadEscape, "Write a literal percent sign as %25."),
+            KeyError::TooLong => (Kind::KeyTooLong, "The limit counts decoded bytes."),
+        };
+        let mut what = error.to_string();
+        if let Some(first) = what.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self::new(kind).detail(format!("{what}. {advice}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_problem_has_the_members_of_the_rfc_and_its_own() {
-        let problem = Problem::new(StatusCode::NOT_FOUND, "no-such-key", "There is no such key")
+        let problem = Problem::new(Kind::NoSuchKey)
             .detail("gone \"for good\"")
             .member("node", "n1")
             .member("status", 200);
@@ -153,7 +168,7 @@ mod tests {
             json,
             serde_json::json!({
                 "type": "urn:keyway:problem:no-such-key",
-                "title": "There is no such key",
+                "title": "There is no record with this key",
                 "status": 404,
                 "detail": "gone \"for good\"",
                 "node": "n1",
@@ -163,11 +178,23 @@ mod tests {
 
     #[test]
     fn a_problem_is_answered_as_problem_json_that_caches_check_again() {
-        let response =
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy").retry_after(2).response();
+        let response = Problem::new(Kind::Overloaded).response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
-        assert_eq!(response.headers()[RETRY_AFTER], "2");
+    }
+
+    #[test]
+    fn only_what_surely_had_no_effect_says_when_to_ask_again() {
+        for kind in Kind::ALL {
+            let response = Problem::new(*kind).response();
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), response.status() == 503, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_error_is_a_sentence_with_advice() {
+        let detail = Problem::from(KeyError::BadEscape).inner.detail.unwrap();
+        assert!(detail.starts_with("The query has") && detail.ends_with("%25."), "{detail}");
     }
 }

@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -185,7 +185,7 @@ async fn proxy() -> (String, Receiver<(String, String, Value)>) {
                     let secret = parts.headers["keyway-secret"].to_str().unwrap().to_owned();
                     let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
                     told.send((format!("{} {}", parts.method, parts.uri), secret, body)).unwrap();
-                    let refusal = Problem::new(hyper::StatusCode::CONFLICT, "taken", "The name is taken");
+                    let refusal = Problem::new(Kind::NameInUse);
                     Ok::<Response<Full<Bytes>>, Infallible>(match attempt {
                         0 => refusal.detail("Choose another.").response(),
                         _ => Response::builder().status(202).body(Full::default()).unwrap(),
@@ -216,7 +216,7 @@ async fn a_node_asks_the_proxy_until_it_is_taken_in() {
     node.signal("-TERM");
     let (code, _, log) = tokio::task::spawn_blocking(|| node.end()).await.unwrap();
     assert_eq!(code, Some(0));
-    assert!(log.contains("The name is taken: Choose another.") && !log.contains(SECRET), "{log}");
+    assert!(log.contains("Another node has this name: Choose another.") && !log.contains(SECRET), "{log}");
     for line in log.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
     }

@@ -18,9 +18,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, request};
+use http::{HeaderMap, Method, Request, Uri, request};
 use http_body::Body;
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 
 use crate::config::secret::Secret;
 use crate::control::Control;
@@ -99,7 +99,7 @@ fn is_open(path: &str) -> bool {
 
 fn broken(error: &dyn fmt::Display) -> Fault {
     tracing::error!("an admin request failed: {error}");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Keyway made a mistake")
+    Problem::new(Kind::Internal)
         .detail("The log of the proxy says more. Whether anything was changed is shown by /admin/changes.")
         .into()
 }

@@ -89,8 +89,8 @@ impl<T> Core<T> {
             } else if arrived {
                 self.effects.push(Effect::Written(forward.reply, Ok(forward.outcome)));
             } else {
-                // The new owner may or may not have it: nobody can say.
-                self.effects.push(Effect::Written(forward.reply, Err(Refused::Stopped)));
+                let why = "it was on its way to the new owner when the change ended otherwise";
+                self.effects.push(Effect::Written(forward.reply, Err(Refused::OutcomeUnknown(why))));
             }
             for (write, reply) in source.unlock(&key) {
                 self.write(write, &Route::default(), reply, now)?;

@@ -110,3 +110,19 @@ fn a_new_session_answers_what_the_last_one_had_under_way() {
     let answers = effects.iter().filter(|effect| matches!(effect, Effect::Written(_, Ok(_)))).count();
     assert_eq!(answers, 2, "{effects:?}");
 }
+
+#[test]
+fn a_write_that_gets_no_version_changes_nothing_and_says_what_to_do() {
+    let engine = MemoryEngine::new();
+    let identity = Identity { name: "n1".parse().unwrap(), id: Id(1), boot: Id(2), joins: false };
+    let mut core = Core::open(Arc::new(engine), Arc::new(ReadCache::new(0)), identity).unwrap();
+    core.counter = (1 << 40) - 2;
+    let answers = written(&mut core, &["last", "none"]);
+    assert!(matches!(answers[0].1, Ok(Written::Created(_))), "{answers:?}");
+    let refused = answers[1].1.as_ref().unwrap_err();
+    assert!(
+        matches!(refused, Refused::NoVersions(_)) && refused.to_string().contains("restart"),
+        "{refused}"
+    );
+    assert!(core.staging.get(&StoreKey::of(b"none")).unwrap().is_none());
+}

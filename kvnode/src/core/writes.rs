@@ -109,7 +109,7 @@ impl<T> Core<T> {
                 (Some(record), if existed { Written::Replaced } else { Written::Created })
             }
         };
-        let version = self.next_version().map_err(|_| Refused::Stopped)?;
+        let version = self.next_version()?;
         let record = record.map(|record| Record { version, ..record });
         Ok(Decision::Change(record, version, outcome(version)))
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::budget::{Budget, Share};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// How long, and how many bytes of, a refused body is read on for, so that its client gets to see the answer: a
 /// connection that is closed with unread bytes is reset, and the reset can overtake the answer.
@@ -124,7 +124,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 /// 413.
 pub(super) fn too_large(limit: usize) -> Problem {
     let most = crate::config::units::show_size(limit as u64);
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "value-too-large", "The body is too large")
+    Problem::new(Kind::ValueTooLarge)
         .detail(format!(
             "At most {most} are taken here; `max_value` in the node's configuration sets the largest value."
         ))
@@ -132,19 +132,19 @@ pub(super) fn too_large(limit: usize) -> Problem {
 }
 
 fn overloaded() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many values are under way")
-        .detail("The memory for values under way (`http.memory`) is used up. Nothing was changed; try again soon.")
-        .retry_after(1)
+    Problem::new(Kind::Overloaded).detail(
+        "The memory for values under way (`http.memory`) is used up. Nothing was changed; try again soon.",
+    )
 }
 
 fn too_slow(pause: Duration) -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body stopped coming")
+    Problem::new(Kind::SlowBody)
         .detail(format!("No piece of it came for {} s. Nothing was changed.", pause.as_secs_f32()))
         .header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "broken-body", "The body is broken")
+    Problem::new(Kind::BadBody)
         .detail(format!("It ended early or is not framed as HTTP: {error}. Nothing was changed."))
         .header(CONNECTION, HeaderValue::from_static("close"))
 }

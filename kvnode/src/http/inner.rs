@@ -1,9 +1,9 @@
 //! The inner paths: what the coordinator and other nodes of the cluster ask, with its secret.
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::owner::problem;
 use super::{Answer, Front, Service};
 use crate::node::Refused;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::SECRET_HEADER;
 
 /// Room for the view of a large cluster.
@@ -49,10 +49,11 @@ where
     admit(front, parts)?;
     let size = front.settings.max_value.saturating_add(MOVE_EXTRA);
     let taken = front.take(parts, body, size, &front.inner).await?;
-    let reply = front.service.take_move(taken.bytes.clone()).await.map_err(|malformed| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-move", "The message of a move cannot be read")
-            .detail(format!("{malformed}. {VERSIONS}"))
-    })?;
+    let reply = front
+        .service
+        .take_move(taken.bytes.clone())
+        .await
+        .map_err(|malformed| Problem::new(Kind::BadMove).detail(format!("{malformed}. {VERSIONS}")))?;
     let reply = reply.ok_or_else(|| problem(&Refused::Stopped))?;
     let mut answer = Answer::new(Full::new(reply));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -73,17 +74,14 @@ where
 const VERSIONS: &str = "The processes of this cluster may be of versions that do not fit together.";
 
 fn read<T: DeserializeOwned>(message: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(message).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-json", "The message cannot be read")
-            .detail(format!("{error}. {VERSIONS}"))
-    })
+    serde_json::from_slice(message)
+        .map_err(|error| Problem::new(Kind::BadJson).detail(format!("{error}. {VERSIONS}")))
 }
 
 /// Lets only those in who know the cluster's secret, before anything of the body is read.
 fn admit<S: Service>(front: &Front<S>, parts: &Parts) -> Result<(), Problem> {
-    let closed = |slug, title| Problem::new(StatusCode::FORBIDDEN, slug, title);
     let Some(secret) = &front.settings.secret else {
-        return Err(closed("no-secret", "This node has no cluster secret").detail(
+        return Err(Problem::new(Kind::NoSecret).detail(
             "So it takes part in no cluster. Start it with KEYWAY_CLUSTER_SECRET, or KEYWAY_CLUSTER_SECRET_FILE, \
              set to the secret of the cluster.",
         ));
@@ -91,7 +89,7 @@ fn admit<S: Service>(front: &Front<S>, parts: &Parts) -> Result<(), Problem> {
     if parts.headers.get(SECRET_HEADER).is_some_and(|given| secret.is(given.as_bytes())) {
         return Ok(());
     }
-    Err(closed("wrong-secret", "The cluster secret is missing or wrong").detail(
+    Err(Problem::new(Kind::WrongSecret).detail(
         "This path is for the cluster's own processes, which send its secret in `keyway-secret`. Start proxy and \
          nodes with the same KEYWAY_CLUSTER_SECRET or KEYWAY_CLUSTER_SECRET_FILE.",
     ))
@@ -99,8 +97,7 @@ fn admit<S: Service>(front: &Front<S>, parts: &Parts) -> Result<(), Problem> {
 
 fn json<T: Serialize>(message: &T) -> Result<Answer, Problem> {
     let text = serde_json::to_vec(message).map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The answer has no JSON form")
-            .detail(error.to_string())
+        Problem::new(Kind::Internal).detail(format!("The answer has no JSON form: {error}."))
     })?;
     let mut answer = Answer::new(Full::from(text));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,9 +1,9 @@
 //! `/put`, `/get`, `/del`: the same records, values as text in JSON.
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{CONTENT_TYPE, LAST_MODIFIED};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::owner::{Done, conditions, key, not_found, precondition_failed};
 use super::{Answer, Front, Service};
 use crate::conditions::Verdict;
 use crate::node::{Operation, Write, Written};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// The type that a value written as text has on `/kv`.
 const TEXT: &[u8] = b"text/plain; charset=utf-8";
@@ -117,12 +117,12 @@ fn read_put(body: &[u8]) -> Result<String, Problem> {
         Err("it is no JSON object".to_owned())
     };
     read.map(|Put { value }| value).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-json", "The body is not as expected")
+        Problem::new(Kind::BadJson)
             .detail(format!("{error}. Send an object whose `value` is a string: {{\"value\":\"text\"}}."))
     })
 }
 
 fn no_text() -> Problem {
-    Problem::new(StatusCode::NOT_ACCEPTABLE, "not-text", "The value is not UTF-8 text")
+    Problem::new(Kind::NotText)
         .detail("It cannot be written as a JSON string. Read its bytes with `GET /kv?key=...`.")
 }

@@ -15,7 +15,7 @@ use super::{Answer, Front, Service};
 use crate::conditions::Verdict;
 use crate::conditions::tags::{entity_tag, range_applies};
 use crate::node::{Operation, Write, Written};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::store::record::Record;
 use crate::version::Version;
 
@@ -48,7 +48,7 @@ where
 {
     let key = Bytes::copy_from_slice(&key(parts)?);
     if parts.headers.contains_key(CONTENT_RANGE) {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "partial-put", "A value is only written whole")
+        return Err(Problem::new(Kind::PartialPut)
             .detail("`Content-Range` asks for a part to be replaced (RFC 9110 14.5). Nothing was changed."));
     }
     let conditions = conditions(parts)?;
@@ -88,13 +88,9 @@ fn value<S: Service>(front: &Front<S>, headers: &HeaderMap, record: Record) -> R
             *answer.body_mut() = front.give(record.value.slice(first..=last))?;
         }
         Part::None => {
-            return Err(Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "no-such-range",
-                "The value has no such range",
-            )
-            .member("length", length)
-            .header(CONTENT_RANGE, content_range(None, length)));
+            return Err(Problem::new(Kind::NoSuchRange)
+                .member("length", length)
+                .header(CONTENT_RANGE, content_range(None, length)));
         }
     }
     Ok(answer)
@@ -151,10 +147,8 @@ fn written(status: StatusCode, version: Option<Version>) -> Answer {
 /// A field that is kept beside the value: its only line, or none.
 fn kept_field(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Bytes>, Problem> {
     let mut lines = headers.get_all(name).iter();
-    let bad = |why: &str| {
-        Err(Problem::new(StatusCode::BAD_REQUEST, "bad-field", "A field cannot be kept with the value")
-            .detail(format!("`{name}` {why}. Nothing was changed.")))
-    };
+    let bad =
+        |why: &str| Err(Problem::new(Kind::BadField).detail(format!("`{name}` {why}. Nothing was changed.")));
     match (lines.next(), lines.next()) {
         (None, _) => Ok(None),
         (Some(_), Some(_)) => bad("stands there more than once"),

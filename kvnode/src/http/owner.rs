@@ -1,14 +1,14 @@
 //! Asks the node for a record or a write, and turns what it refuses into an answer.
 
 use bytes::Bytes;
-use hashring::query::{self, KeyError};
+use hashring::query;
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
 };
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 
 use super::body::{self, Limits, Taken};
@@ -17,7 +17,7 @@ use super::{Answer, EPOCH, Front, Service};
 use crate::client::ClientError;
 use crate::conditions::{BadTags, Conditions};
 use crate::node::{Read, Refused, Route, Write, Written};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::{EPOCH_HEADER, REPLAY_HEADER, TO_HEADER};
 
 /// On a request that a node passed on to the new owner of its key: it is not passed on again.
@@ -81,18 +81,17 @@ impl<S: Service> Front<S> {
             return Ok(Full::new(value));
         }
         self.given.count(value).map(Full::new).ok_or_else(|| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many values are under way")
+            Problem::new(Kind::Overloaded)
                 .detail("The memory for answers under way (`http.memory`) is used up; try again soon.")
-                .retry_after(1)
         })
     }
 
     /// Passes a write, whose sender has not kept its body, on to the new owner and gives that node's answer.
     async fn relay(&self, parts: &Parts, raw: &Bytes, url: &str, epoch: u64) -> Result<Answer, Problem> {
         if parts.headers.contains_key(RELAYED_HEADER) {
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "moving", "The key is on the move")
-                .detail("Two nodes in a row did not own it. Nothing was changed; send the request again.")
-                .retry_after(1));
+            return Err(Problem::new(Kind::RingChanging).detail(
+                "Two nodes in a row did not own the key. Nothing was changed; send the request again.",
+            ));
         }
         let mut request = Request::new(raw.clone());
         *request.method_mut() = parts.method.clone();
@@ -118,66 +117,47 @@ impl<S: Service> Front<S> {
 
 /// The decoded key of a request.
 pub(super) fn key(parts: &Parts) -> Result<std::borrow::Cow<'_, [u8]>, Problem> {
-    query::key(parts.uri.query()).map_err(|error| {
-        let slug = match error {
-            KeyError::Missing => "key-missing",
-            KeyError::Empty => "key-empty",
-            KeyError::Repeated => "key-repeated",
-            KeyError::BadEscape => "bad-escape",
-            KeyError::TooLong => "key-too-long",
-        };
-        Problem::new(StatusCode::BAD_REQUEST, slug, "The request names no usable key")
-            .detail(format!("{error}. Write `?key=` and the key, percent-encoded, once: /kv?key=my%20key."))
-    })
+    query::key(parts.uri.query()).map_err(Problem::from)
 }
 
 /// The conditions of a request.
 pub(super) fn conditions(parts: &Parts) -> Result<Conditions, Problem> {
-    Conditions::of(&parts.headers).map_err(|error: BadTags| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-condition", "A condition cannot be read")
-            .detail(format!("{error}."))
-    })
+    Conditions::of(&parts.headers)
+        .map_err(|error: BadTags| Problem::new(Kind::BadCondition).detail(format!("{error}.")))
 }
 
 /// 404 for a key that has no record.
 pub(super) fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-such-key", "There is no record with this key")
+    Problem::new(Kind::NoSuchKey)
 }
 
 /// 412.
 pub(super) fn precondition_failed() -> Problem {
-    Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "A condition does not hold").detail(
+    Problem::new(Kind::PreconditionFailed).detail(
         "The record is not as the request's If-... fields demand. Nothing was changed; read it again.",
     )
 }
 
 /// The answer for what a node refuses.
 pub(super) fn problem(refused: &Refused) -> Problem {
-    let (status, slug, title) = match refused {
-        Refused::NotOwner { .. } => {
-            (StatusCode::MISDIRECTED_REQUEST, "not-owner", "Another node owns this key")
-        }
-        Refused::NotYet(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-yet", "The key cannot be served yet"),
-        Refused::Overloaded => {
-            (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are waiting")
-        }
-        Refused::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
-        Refused::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped", "The node is stopping"),
-        Refused::Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "damaged-record", "The record is damaged"),
-    };
-    let problem = Problem::new(status, slug, title);
+    let again = |kind| Problem::new(kind).detail(format!("{refused}. Nothing was changed; try again soon."));
     match refused {
-        Refused::NotOwner { epoch, .. } => problem
+        Refused::NotOwner { epoch, .. } => Problem::new(Kind::NotOwner)
             .detail(format!("{refused}. Ask the proxy: it knows the owner."))
             .member("epoch", *epoch)
             .header(EPOCH, HeaderValue::from(*epoch)),
-        Refused::NotYet(_) | Refused::Overloaded => {
-            problem.detail(format!("{refused}. Nothing was changed; try again soon.")).retry_after(1)
+        Refused::NotYet(_) => again(Kind::NotYet),
+        Refused::Overloaded => again(Kind::Overloaded),
+        Refused::Stopped => {
+            Problem::new(Kind::Stopped).detail(format!("{refused}. No write was begun; try again soon."))
         }
-        Refused::Stopped => problem.detail(format!("{refused}.")).retry_after(1),
-        Refused::DiskFull => problem
+        Refused::OutcomeUnknown(_) => Problem::new(Kind::OutcomeUnknown)
+            .detail(format!("{refused}. Read the record to see whether it was, before you send it again.")),
+        Refused::NoVersions(_) => Problem::new(Kind::NoVersions)
+            .detail(format!("{refused}. Nothing was changed. Values can still be read.")),
+        Refused::DiskFull => Problem::new(Kind::DiskFull)
             .detail("Nothing was changed. Values can still be read and deleted records free space later."),
-        Refused::Damaged(_) => problem.detail(format!(
+        Refused::Damaged(_) => Problem::new(Kind::DamagedRecord).detail(format!(
             "{refused}. The node never answers with a value that it cannot vouch for; write it again."
         )),
     }
@@ -196,19 +176,19 @@ fn cannot_be_sent_again(headers: &HeaderMap) -> bool {
     headers.get(REPLAY_HEADER).is_some_and(|value| value == "no")
 }
 
+/// The same types as the proxy's, which cannot reach a node or loses it: to the client it is the same.
 fn relay_failed(error: &ClientError) -> Problem {
     match error {
         ClientError::BadUrl(_) | ClientError::Unreachable { .. } => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "owner-down", "The owner of this key is down")
-                .detail(format!("{error}. Nothing was changed; try again soon."))
-                .retry_after(1)
+            Problem::new(Kind::OwnerDown).detail(format!("{error}. Nothing was changed; try again soon."))
         }
-        ClientError::Lost { .. } => outcome_unknown(StatusCode::BAD_GATEWAY, error),
-        ClientError::TimedOut { .. } => outcome_unknown(StatusCode::GATEWAY_TIMEOUT, error),
+        ClientError::Lost { .. } => outcome_unknown(Kind::ConnectionLost, error),
+        ClientError::TimedOut { .. } => outcome_unknown(Kind::NoAnswer, error),
     }
 }
 
-fn outcome_unknown(status: StatusCode, error: &ClientError) -> Problem {
-    Problem::new(status, "outcome-unknown", "Whether the write was applied is unknown")
-        .detail(format!("{error}. Read the record to see whether it was."))
+fn outcome_unknown(kind: Kind, error: &ClientError) -> Problem {
+    Problem::new(kind).detail(format!(
+        "{error}. It is unknown whether the write was applied. Read the record to see whether it was."
+    ))
 }

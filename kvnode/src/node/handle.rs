@@ -30,6 +30,10 @@ const PARKED: Duration = Duration::from_secs(1);
 /// Requests that may wait so.
 const PARKING_PLACES: usize = 4096;
 
+/// The writer had the write when it ended.
+const ENDED_OVER_IT: Refused =
+    Refused::OutcomeUnknown("the node stopped, or its disk failed, in the middle of it");
+
 /// How a node is opened.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
@@ -205,7 +209,7 @@ impl Node {
     /// Writes: durable when this returns `Ok`.
     ///
     /// # Errors
-    /// [`Refused`]; only after [`Refused::Stopped`] is it unknown whether the write was applied.
+    /// [`Refused`]; only after [`Refused::OutcomeUnknown`] may the write have been applied.
     pub async fn write(&self, write: Write, route: &Route) -> Result<Written, Refused> {
         let inner = &*self.inner;
         let position = hashring::Position::of(&write.key);
@@ -216,10 +220,13 @@ impl Node {
                 self.park(refused, generation, until).await?;
                 continue;
             }
+            if inner.shared.ended.borrow().is_some() {
+                return Err(Refused::Stopped);
+            }
             let (sender, answer) = oneshot::channel();
             let command = Command::Write(write.clone(), route.clone(), Waiter::Client(sender));
             inner.queue.push_write(command)?;
-            match answer.await.unwrap_or(Err(Refused::Stopped)) {
+            match answer.await.unwrap_or(Err(ENDED_OVER_IT)) {
                 Err(refused @ Refused::NotYet(_)) => self.park(refused, generation, until).await?,
                 answer => return answer,
             }

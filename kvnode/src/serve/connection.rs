@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -20,8 +20,8 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::Limits;
-use crate::http::{Front, Service};
-use crate::problem::Problem;
+use crate::http::{Front, Service, harden};
+use crate::problem::{Kind, Problem};
 
 /// How an HTTP/2 connection begins; no HTTP/1 method is called so.
 const PREFACE: &[u8; 4] = b"PRI ";
@@ -143,9 +143,10 @@ async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
 }
 
 fn too_many() -> Response<Full<Bytes>> {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-connections", "Too many connections")
+    let mut answer = Problem::new(Kind::TooManyConnections)
         .detail("Use fewer connections and keep them open, or raise `http.connections` in the node's configuration.")
         .header(CONNECTION, HeaderValue::from_static("close"))
-        .retry_after(1)
-        .response()
+        .response();
+    harden(answer.headers_mut());
+    answer
 }

@@ -143,7 +143,7 @@ async fn a_body_that_stops_coming_is_given_up() {
     let mut wire = site.wire().await;
     wire.send("PUT /kv?key=a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nsome").await;
     let reply = wire.answer(false).await;
-    assert_eq!((reply.status, &*reply.problem()), (408, "body-too-slow"));
+    assert_eq!((reply.status, &*reply.problem()), (408, "slow-body"));
     assert_eq!(reply.header("connection"), "close");
     assert!(site.memory.keys().is_empty());
 }

@@ -3,6 +3,7 @@
 use kvnode::http::Settings;
 use kvnode::node::{Refused, Route};
 use kvnode::serve::Limits;
+use kvnode::version::Exhausted;
 
 use crate::site::{BOTH, Http, Site};
 
@@ -14,6 +15,8 @@ async fn each_refusal_has_its_status() {
         (Refused::NotYet("why"), 503, "not-yet"),
         (Refused::Overloaded, 503, "overloaded"),
         (Refused::Stopped, 503, "stopped"),
+        (Refused::NoVersions(Exhausted { grant: 3 }), 503, "no-versions"),
+        (Refused::OutcomeUnknown("why"), 500, "outcome-unknown"),
         (Refused::DiskFull, 507, "disk-full"),
         (Refused::Damaged("bad sum".into()), 500, "damaged-record"),
     ] {
@@ -89,7 +92,7 @@ async fn nothing_is_passed_on_twice() {
     let (old, new) = two_nodes().await;
     new.memory.refuse(Refused::NotOwner { epoch: 10, owner_url: Some(old.url()) });
     let reply = old.ask(Http::Two, "PUT", "/kv?key=a", &[("keyway-replay", "no")], "v").await;
-    assert_eq!((reply.status, &*reply.problem()), (503, "moving"));
+    assert_eq!((reply.status, &*reply.problem()), (503, "ring-changing"));
     assert_eq!(reply.header("retry-after"), "1");
     assert_eq!(old.memory.routes().len() + new.memory.routes().len(), 2);
 }
@@ -111,5 +114,5 @@ async fn a_new_owner_that_goes_silent_leaves_the_outcome_unknown() {
     new.memory.hold_writes();
     old.memory.refuse(Refused::NotOwner { epoch: 9, owner_url: Some(new.url()) });
     let reply = old.ask(Http::One, "PUT", "/kv?key=a", &[("keyway-replay", "no")], "v").await;
-    assert_eq!((reply.status, &*reply.problem()), (504, "outcome-unknown"));
+    assert_eq!((reply.status, &*reply.problem()), (504, "no-answer"));
 }

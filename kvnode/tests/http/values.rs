@@ -202,7 +202,7 @@ async fn options_and_wrong_methods_tell_what_is_allowed() {
             let reply = site.ask(http, "BREW", target, &[], "").await;
             assert_eq!(
                 (reply.status, &*reply.problem(), reply.header("allow")),
-                (405, "wrong-method", allow)
+                (405, "method-not-allowed", allow)
             );
         }
     }

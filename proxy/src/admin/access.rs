@@ -16,8 +16,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN, VIA, WWW_AUTHENTICATE};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use kvnode::problem::Problem;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use kvnode::problem::{Kind, Problem};
 
 use super::answer::Fault;
 use crate::config::secret::Secret;
@@ -88,7 +88,7 @@ fn check_token(token: &Secret, headers: &HeaderMap) -> Result<(), Fault> {
         return Ok(());
     }
     let challenge = HeaderValue::from_static("Bearer realm=\"keyway\"");
-    Err(Problem::new(StatusCode::UNAUTHORIZED, "token-needed", "The admin token is needed")
+    Err(Problem::new(Kind::TokenNeeded)
         .detail(
             "Send the header \"Authorization: Bearer TOKEN\" with the token that the proxy was started with.",
         )
@@ -151,7 +151,7 @@ fn not_another_page(method: &Method, headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn refuse(why: &str) -> Fault {
-    Problem::new(StatusCode::FORBIDDEN, "admin-refused", "Only programs on this machine may administer")
+    Problem::new(Kind::AdminRefused)
         .detail(format!(
             "This request is refused because {why}. Without a token only programs on the proxy's own machine may \
              administer. Start the proxy with KEYWAY_ADMIN_TOKEN (or KEYWAY_ADMIN_TOKEN_FILE) to allow it from \

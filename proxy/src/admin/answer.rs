@@ -1,15 +1,14 @@
 //! Answers of the admin plane: JSON documents and problems.
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use kvnode::problem::Problem;
+use kvnode::http::harden;
+use kvnode::problem::{Kind, Problem};
 use serde::Serialize;
 
-use crate::control::{Refusal, RefusalKind};
+use crate::control::Refusal;
 
 /// What goes back to the asker.
 pub type Answer = Response<Full<Bytes>>;
@@ -30,8 +29,7 @@ pub(super) fn text_of(status: StatusCode, kind: &'static str, text: String) -> A
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+    harden(headers);
     answer
 }
 
@@ -57,20 +55,20 @@ pub(super) fn of_fault(problem: Problem) -> Answer {
         headers.insert(HeaderName::from_static("proxy-status"), status);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    harden(headers);
     answer
 }
 
 /// There is nothing at this path.
 pub(super) fn unknown_path(path: &str) -> Fault {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-path", "There is nothing here")
+    Problem::new(Kind::UnknownPath)
         .detail(format!("The admin plane has no {path}; docs/http.md lists its paths."))
         .into()
 }
 
 /// There is something, but not for this method.
-pub(super) fn wrong_method(allowed: &'static str) -> Fault {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This path has other methods")
+pub(super) fn method_not_allowed(allowed: &'static str) -> Fault {
+    Problem::new(Kind::MethodNotAllowed)
         .detail(format!("Use {allowed}."))
         .header(ALLOW, HeaderValue::from_static(allowed))
         .into()
@@ -78,19 +76,50 @@ pub(super) fn wrong_method(allowed: &'static str) -> Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        let (status, title) = match refusal.kind {
-            RefusalKind::BadRequest => (StatusCode::BAD_REQUEST, "The order cannot be carried out"),
-            RefusalKind::NotFound => (StatusCode::NOT_FOUND, "There is no such node or change"),
-            RefusalKind::Conflict => (StatusCode::CONFLICT, "The cluster as it is does not allow it"),
-            RefusalKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "It cannot be done now"),
-        };
-        let mut problem = Problem::new(status, refusal.slug, title).detail(refusal.detail);
-        if refusal.kind == RefusalKind::Unavailable {
-            problem = problem.retry_after(1);
-        }
+        let kind = Kind::of_slug(refusal.slug).unwrap_or_else(|| {
+            tracing::error!(slug = refusal.slug, "a refusal of no known type");
+            Kind::Internal
+        });
+        let mut problem = Problem::new(kind).detail(refusal.detail);
         for (name, fact) in refusal.facts {
             problem = problem.member(&name, fact);
         }
         problem.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// What these files give as the type of a refusal: the first text in quotes behind one of the makers.
+    fn refusals(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                refusals(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for maker in ["Refusal::new(RefusalKind::", "conflict(", "unavailable("] {
+                for call in text.split(maker).skip(1) {
+                    let before_end = call.split(';').next().unwrap_or_default();
+                    found.extend(before_end.split('"').nth(1).map(str::to_owned));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_the_cluster_is_a_known_type() {
+        let mut found = Vec::new();
+        refusals(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cluster")), &mut found);
+        for known in ["last-node", "no-kvnode", "not-stopped", "stopping", "malformed-order"] {
+            assert!(found.iter().any(|slug| slug == known), "{known} is not among {found:?}");
+        }
+        for slug in found {
+            assert!(Kind::of_slug(&slug).is_some(), "{slug} has no line in kvnode/src/problem/kind.rs");
+        }
     }
 }

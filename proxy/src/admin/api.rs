@@ -40,7 +40,7 @@ pub(super) async fn route<C: Control>(parts: &Parts<C>, call: &Call) -> Result<A
         ("GET", ["admin", "stats"]) => Ok(stats::page(parts)),
         ("GET", ["admin", "stats.json"]) => stats::document(parts),
         (_, segments) => Err(match allowed(segments) {
-            Some(allowed) => answer::wrong_method(allowed),
+            Some(allowed) => answer::method_not_allowed(allowed),
             None => answer::unknown_path(call.uri.path()),
         }),
     }

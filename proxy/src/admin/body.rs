@@ -4,10 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 
 use super::answer::Fault;
 
@@ -38,12 +37,10 @@ where
     match tokio::time::timeout(limit, body.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(error)) => Err(Problem::new(StatusCode::BAD_REQUEST, "broken-body", "The body broke off")
-            .detail(error.to_string())
-            .into()),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "The body took too long")
-            .detail(format!("It was not complete within {limit:?}."))
-            .into()),
+        Ok(Err(error)) => Err(Problem::new(Kind::BadBody).detail(format!("{error}.")).into()),
+        Err(_) => {
+            Err(Problem::new(Kind::SlowBody).detail(format!("It was not complete within {limit:?}.")).into())
+        }
     }
 }
 
@@ -54,9 +51,7 @@ pub(super) fn is_json(content_type: &[u8]) -> bool {
 }
 
 fn too_long() -> Fault {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large")
-        .detail(format!("An order has at most {LONGEST} bytes."))
-        .into()
+    Problem::new(Kind::BodyTooLarge).detail(format!("An order has at most {LONGEST} bytes.")).into()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use kvnode::problem::Problem;
+use http::{HeaderMap, HeaderValue};
+use kvnode::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -106,10 +106,7 @@ impl Fields {
             self.mistakes.iter().map(|(name, message)| format!("`{name}`: {message}")).collect();
         let errors: Vec<Value> =
             self.mistakes.iter().map(|(name, message)| json!({"field": name, "message": message})).collect();
-        Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", "The order has mistakes")
-            .detail(detail.join("; "))
-            .member("errors", errors)
-            .into())
+        Err(Problem::new(Kind::InvalidFields).detail(detail.join("; ")).member("errors", errors).into())
     }
 }
 
@@ -121,7 +118,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Fault> {
     match headers.get(CONTENT_TYPE) {
         Some(kind) if !body::is_json(kind.as_bytes()) && kind != CURLS_DEFAULT => {
             let accepted = HeaderValue::from_static("application/json");
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
+            Err(Problem::new(Kind::NotJson)
                 .detail(format!(
                     "The content type is {}; send the header \"Content-Type: application/json\".",
                     String::from_utf8_lossy(kind.as_bytes())
@@ -134,9 +131,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Fault {
-    Problem::new(StatusCode::BAD_REQUEST, "broken-json", "The body is not a JSON object")
-        .detail(format!("{error}."))
-        .into()
+    Problem::new(Kind::BadJson).detail(format!("{error}.")).into()
 }
 
 /// A JSON object in which no name stands twice: programs disagree on which one would count.
@@ -208,7 +203,7 @@ mod tests {
             ["{", "[]", "null", "\"n2\"", "{\"name\":\"n2\"} x", "{\"name\":\"n1\",\"name\":\"n2\"}", "\u{1}"]
         {
             let fault = read(bad).unwrap_err();
-            assert!(fault.to_json().contains("broken-json"), "{bad}: {}", fault.to_json());
+            assert!(fault.to_json().contains("bad-json"), "{bad}: {}", fault.to_json());
         }
     }
 

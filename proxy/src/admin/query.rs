@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hashring::query;
-use http::{StatusCode, Uri};
-use kvnode::problem::Problem;
+use http::Uri;
+use kvnode::problem::{Kind, Problem};
 
 use super::answer::Fault;
 
@@ -65,7 +65,7 @@ impl Query {
 
 /// The query cannot be used.
 pub(super) fn bad_query(detail: impl Into<Cow<'static, str>>) -> Fault {
-    Problem::new(StatusCode::BAD_REQUEST, "bad-query", "The query cannot be used").detail(detail).into()
+    Problem::new(Kind::BadQuery).detail(detail).into()
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use http::uri::Authority;
 use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
+use kvnode::http::harden;
 
 use super::admin::AdminBody;
 use super::client::Exchange;
 use super::download::Download;
-use super::fault::{METHODS, harden};
+use super::fault::METHODS;
 
 /// An error in the middle of a body: the connection is cut, which is how the client learns of it.
 pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -120,7 +121,9 @@ pub(super) fn page(authority: Option<&Authority>, as_html: bool) -> Response<Bod
 pub(super) fn options() -> Response<Body> {
     let mut response = Response::new(Body::own(Full::default()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, METHODS);
+    let fields = response.headers_mut();
+    fields.insert(ALLOW, METHODS);
+    harden(fields);
     response
 }
 

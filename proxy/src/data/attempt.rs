@@ -112,7 +112,7 @@ impl Job<'_> {
             Err(error) => {
                 tracing::debug!(%error, "a link takes no more requests");
                 node.retire(&link);
-                Attempt::NotApplied(self.lost(node), Reason::Closing)
+                Attempt::NotApplied(Fault::NotTaken(target.name.clone()), Reason::Closing)
             }
         }
     }
@@ -209,9 +209,10 @@ impl Job<'_> {
                     node.retire(link);
                 }
                 if surely_not_processed(&error) {
-                    Attempt::NotApplied(self.lost(node), Reason::Closing)
+                    Attempt::NotApplied(Fault::NotTaken(node.target.name.clone()), Reason::Closing)
                 } else {
-                    Attempt::Unknown(self.lost(node))
+                    let (node, safe) = (node.target.name.clone(), self.is_safe());
+                    Attempt::Unknown(Fault::Lost { node, safe })
                 }
             }
         }
@@ -268,9 +269,5 @@ impl Job<'_> {
         self.client.allow(self.client.worker.times.body);
         let body = Download::new(stream, length, rest, Rc::clone(self.client), in_flight);
         Response::from_parts(head, Body::node(body))
-    }
-
-    fn lost(&self, node: &Node) -> Fault {
-        Fault::Lost { node: node.target.name.clone(), safe: self.is_safe() }
     }
 }

@@ -1,10 +1,13 @@
 //! Everything that this proxy answers instead of a node, and the one table that turns it into HTTP.
 
+use bytes::Bytes;
 use hashring::NodeName;
 use hashring::query::KeyError;
-use http::header::{ALLOW, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, Response, StatusCode};
-use kvnode::problem::Problem;
+use http::Response;
+use http::header::{ALLOW, HeaderName, HeaderValue};
+use http_body_util::Full;
+use kvnode::http::harden;
+use kvnode::problem::{Kind, Problem};
 
 use super::answer::Body;
 use super::headers::Unfit;
@@ -48,6 +51,8 @@ pub(super) enum Fault {
     Busy(NodeName),
     /// The owner says again and again that it is not the owner.
     Unsettled(NodeName),
+    /// The owner's connection closes, or it refuses the request unread: surely not applied.
+    NotTaken(NodeName),
     /// The request was sent, then the connection was lost.
     Lost {
         /// Who had it.
@@ -62,36 +67,32 @@ pub(super) enum Fault {
         /// See [`Fault::Lost`].
         safe: bool,
     },
+    /// Too many clients are connected.
+    Crowded,
     /// The client stopped sending in the middle of the body.
     SlowBody,
     /// The client's body is cut off or wrongly framed.
     BadBody,
 }
 
-/// What is told to the client; see [`Fault::facts`].
-struct Facts {
-    status: StatusCode,
-    slug: &'static str,
-    title: &'static str,
-    /// The error type of RFC 9209.
-    error: &'static str,
-    detail: String,
-}
+/// A problem, and the error type of RFC 9209 that goes with it.
+type Told = (Problem, &'static str);
 
 impl Fault {
     /// The answer.
     pub(super) fn response(&self) -> Response<Body> {
-        let facts = self.facts();
-        let mut problem = Problem::new(facts.status, facts.slug, facts.title).detail(facts.detail);
-        let mut proxy_status = format!("keyway; error={}", facts.error);
+        self.whole().map(Body::own)
+    }
+
+    /// The answer, all of it in memory.
+    pub(super) fn whole(&self) -> Response<Full<Bytes>> {
+        let (mut problem, error) = self.told();
+        let mut proxy_status = format!("keyway; error={error}");
         if let Some(node) = self.node() {
             problem = problem.member("node", node.as_str());
             proxy_status.push_str(&format!("; next-hop=\"{node}\""));
         }
-        if facts.status == StatusCode::SERVICE_UNAVAILABLE {
-            problem = problem.retry_after(1);
-        }
-        let mut response = problem.response().map(Body::own);
+        let mut response = problem.response();
         let fields = response.headers_mut();
         if let Ok(value) = HeaderValue::try_from(proxy_status) {
             fields.insert(PROXY_STATUS, value);
@@ -117,13 +118,14 @@ impl Fault {
             | Self::Unreachable(node, _)
             | Self::Busy(node)
             | Self::Unsettled(node)
+            | Self::NotTaken(node)
             | Self::Lost { node, .. }
             | Self::Late { node, .. } => Some(node),
             _ => None,
         }
     }
 
-    fn facts(&self) -> Facts {
+    fn told(&self) -> Told {
         match self {
             Self::Connect
             | Self::Trace
@@ -132,182 +134,128 @@ impl Fault {
             | Self::Key(_)
             | Self::Unfit(Unfit::TooLarge)
             | Self::SlowBody
-            | Self::BadBody => self.client_facts(),
-            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Unfit(Unfit::Loop) => self.proxy_facts(),
-            _ => self.node_facts(),
+            | Self::BadBody => self.told_of_client(),
+            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Unfit(Unfit::Loop) | Self::Crowded => {
+                self.told_of_proxy()
+            }
+            _ => self.told_of_node(),
         }
     }
 
     /// The client did something wrong.
-    fn client_facts(&self) -> Facts {
-        let bad = StatusCode::BAD_REQUEST;
-        let (status, slug, title, detail) = match self {
-            Self::Connect => (
-                StatusCode::NOT_IMPLEMENTED,
-                "no-tunnels",
-                "This is no tunnel",
-                "CONNECT is for forward proxies; ask for /kv?key=... here.".to_owned(),
-            ),
-            Self::Trace => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "no-trace",
-                "TRACE is not answered",
-                "An echo could show fields that are not meant to be read.".to_owned(),
-            ),
-            Self::Target => (
-                bad,
-                "bad-target",
-                "The request target makes no sense here",
-                "Ask for a path and a key, such as /kv?key=hello, with the scheme http.".to_owned(),
-            ),
-            Self::Host(trouble) => (
-                bad,
-                "bad-host",
-                "The Host field is wrong",
-                format!("The Host field {trouble}; an HTTP/1.1 request has exactly one."),
-            ),
-            Self::Key(error) => {
-                (bad, key_slug(*error), "The request names no key to route by", key_detail(*error))
+    fn told_of_client(&self) -> Told {
+        const INCOMPLETE: &str = "Nothing was changed: the value was not complete.";
+        let denied = "http_request_denied";
+        let (kind, detail) = match self {
+            Self::Connect => {
+                let detail = "CONNECT is for forward proxies; ask for /kv?key=... here.";
+                return (Problem::new(Kind::NoTunnels).detail(detail), denied);
             }
-            Self::Unfit(_) => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "large-head",
-                "The request's fields are too large",
-                "With what a proxy adds they would be larger than a node takes; the limit is limits.head."
-                    .to_owned(),
-            ),
-            Self::SlowBody => (
-                StatusCode::REQUEST_TIMEOUT,
-                "slow-body",
-                "The request's body did not come in time",
-                "Nothing was changed: the value was not complete.".to_owned(),
-            ),
-            _ => (
-                bad,
-                "bad-body",
-                "The request's body is cut off or wrongly framed",
-                "Nothing was changed: the value was not complete.".to_owned(),
-            ),
+            Self::Trace => {
+                let detail = "An echo could show fields that are not meant to be read.";
+                return (Problem::new(Kind::NoTrace).detail(detail), denied);
+            }
+            Self::Key(error) => return (Problem::from(*error), "http_request_error"),
+            Self::Target => {
+                let detail = "Ask for a path and a key, such as /kv?key=hello, with the scheme http.";
+                (Kind::BadTarget, detail.to_owned())
+            }
+            Self::Host(trouble) => {
+                (Kind::BadHost, format!("The Host field {trouble}; an HTTP/1.1 request has exactly one."))
+            }
+            Self::Unfit(_) => {
+                let detail = "With what a proxy adds they would be larger than a node takes; the limit is \
+                              limits.head.";
+                (Kind::LargeHead, detail.to_owned())
+            }
+            Self::SlowBody => (Kind::SlowBody, INCOMPLETE.to_owned()),
+            _ => (Kind::BadBody, INCOMPLETE.to_owned()),
         };
-        let error = match self {
-            Self::Connect | Self::Trace => "http_request_denied",
-            _ => "http_request_error",
-        };
-        Facts { status, slug, title, error, detail }
+        (Problem::new(kind).detail(detail), "http_request_error")
     }
 
     /// This proxy has nothing for the client.
-    fn proxy_facts(&self) -> Facts {
-        let (status, slug, title, error, detail) = match self {
+    fn told_of_proxy(&self) -> Told {
+        let (kind, error, detail) = match self {
             Self::Inner => (
-                StatusCode::NOT_FOUND,
-                "inner-path",
-                "There is nothing for clients here",
+                Kind::InnerPath,
                 "http_request_denied",
                 "Paths under /inner are for the nodes and the proxy; they are never forwarded.",
             ),
             Self::NoAdmin => (
-                StatusCode::NOT_FOUND,
-                "no-admin-here",
-                "The admin plane is not on this port",
+                Kind::NoAdminHere,
                 "http_request_denied",
                 "The configuration key admin.listen says where it is.",
             ),
             Self::AdminGone => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "admin-failed",
-                "The admin service failed over this request",
+                Kind::Internal,
                 "proxy_internal_error",
                 "The log of the proxy says why. Whether something was changed is unknown: look at /admin/changes.",
             ),
+            Self::Crowded => (
+                Kind::TooManyConnections,
+                "connection_limit_reached",
+                "Use fewer connections and keep them open, or raise limits.connections.",
+            ),
             _ => (
-                StatusCode::LOOP_DETECTED,
-                "loop",
-                "The request came back to this proxy",
+                Kind::Loop,
                 "proxy_loop_detected",
                 "A node's URL, or another proxy, leads here: look at the Via fields and at /admin/ring.",
             ),
         };
-        Facts { status, slug, title, error, detail: detail.to_owned() }
+        (Problem::new(kind).detail(detail), error)
     }
 
     /// The owner cannot answer, or did not.
-    fn node_facts(&self) -> Facts {
+    fn told_of_node(&self) -> Told {
         const OTHERS: &str = "Other keys are not affected; this one is served again once its owner is.";
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        let (status, slug, title, error, detail) = match self {
-            Self::Down(node) => (
-                unavailable,
-                "owner-down",
-                "The owner of this key is down",
-                "destination_unavailable",
-                format!("Node {node} does not answer. {OTHERS}"),
-            ),
+        let unavailable = "destination_unavailable";
+        let (kind, error, detail) = match self {
+            Self::Down(node) => {
+                (Kind::OwnerDown, unavailable, format!("Node {node} does not answer. {OTHERS}"))
+            }
             Self::NotSeated(node) => (
+                Kind::OwnerDown,
                 unavailable,
-                "owner-down",
-                "The owner of this key is down",
-                "destination_unavailable",
                 format!("Node {node} has not said hello since it started. {OTHERS}"),
             ),
-            Self::Unreachable(node, cause) => (
-                unavailable,
-                "owner-down",
-                "The owner of this key is down",
-                cause.token(),
-                format!("Node {node} cannot be reached: {cause}. {OTHERS}"),
-            ),
+            Self::Unreachable(node, cause) => {
+                (Kind::OwnerDown, cause.token(), format!("Node {node} cannot be reached: {cause}. {OTHERS}"))
+            }
             Self::Busy(node) => (
-                unavailable,
-                "overloaded",
-                "Too many requests are in flight",
+                Kind::Overloaded,
                 "connection_limit_reached",
                 format!(
                     "Node {node} has as many requests to answer as this proxy allows. Nothing was changed."
                 ),
             ),
             Self::Unsettled(node) => (
+                Kind::RingChanging,
                 unavailable,
-                "ring-changing",
-                "The owner of this key is changing",
-                "destination_unavailable",
                 format!(
                     "Node {node} does not serve this key, and no newer view says who does. Nothing was changed."
                 ),
             ),
-            Self::Lost { node, safe } => (
-                StatusCode::BAD_GATEWAY,
-                "connection-lost",
-                "The connection to the owner was lost before it answered",
-                "connection_terminated",
-                unknown(node, *safe),
-            ),
-            Self::Late { node, safe } => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "no-answer",
-                "The owner of this key did not answer in time",
-                "http_response_timeout",
-                unknown(node, *safe),
-            ),
-            _ => (
+            Self::NotTaken(node) => (
+                Kind::NotTaken,
                 unavailable,
-                "no-owner",
-                "No node owns this key",
-                "destination_unavailable",
+                format!(
+                    "Node {node} closes its connections, or refuses requests unread, as when it stops. Nothing \
+                     was changed."
+                ),
+            ),
+            Self::Lost { node, safe } => {
+                (Kind::ConnectionLost, "connection_terminated", unknown(node, *safe))
+            }
+            Self::Late { node, safe } => (Kind::NoAnswer, "http_response_timeout", unknown(node, *safe)),
+            _ => (
+                Kind::NoOwner,
+                unavailable,
                 "The ring is empty: add a node with POST /add-server.".to_owned(),
             ),
         };
-        Facts { status, slug, title, error, detail }
+        (Problem::new(kind).detail(detail), error)
     }
-}
-
-/// What no stored page, and no page of ours, may do in a browser.
-pub(super) fn harden(fields: &mut HeaderMap) {
-    fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    fields.insert(
-        http::header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; sandbox"),
-    );
 }
 
 fn unknown(node: &NodeName, safe: bool) -> String {
@@ -319,30 +267,6 @@ fn unknown(node: &NodeName, safe: bool) -> String {
              key, or repeat the request with If-Match or If-None-Match."
         )
     }
-}
-
-fn key_slug(error: KeyError) -> &'static str {
-    match error {
-        KeyError::Missing => "key-missing",
-        KeyError::Empty => "key-empty",
-        KeyError::Repeated => "key-repeated",
-        KeyError::BadEscape => "key-bad-escape",
-        KeyError::TooLong => "key-too-long",
-    }
-}
-
-fn key_detail(error: KeyError) -> String {
-    let advice = match error {
-        KeyError::Missing | KeyError::Empty => "Name one, such as /kv?key=hello.",
-        KeyError::Repeated => "Which one is meant cannot be known; name one.",
-        KeyError::BadEscape => "Write a literal percent sign as %25.",
-        KeyError::TooLong => "The limit counts decoded bytes.",
-    };
-    let mut detail = error.to_string();
-    if let Some(first) = detail.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    format!("{detail}. {advice}")
 }
 
 #[cfg(test)]
@@ -367,16 +291,9 @@ mod tests {
     fn an_unknown_outcome_is_called_unknown_where_it_matters() {
         for safe in [false, true] {
             for fault in [Fault::Lost { node: name(), safe }, Fault::Late { node: name(), safe }] {
-                assert_eq!(fault.facts().detail.contains("unknown"), !safe);
+                assert_eq!(fault.told().0.to_json().contains("unknown"), !safe);
                 assert!(fault.response().headers().get("retry-after").is_none());
             }
         }
-    }
-
-    #[test]
-    fn a_key_error_is_a_sentence_with_advice() {
-        let detail = Fault::Key(KeyError::BadEscape).facts().detail;
-        assert!(detail.starts_with("The query has"), "{detail}");
-        assert!(detail.ends_with("%25."), "{detail}");
     }
 }

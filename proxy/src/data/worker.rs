@@ -17,20 +17,13 @@ use tokio::time::Instant;
 use super::admin::Admin;
 use super::client;
 use super::deadline::{Deadlines, TICK, Ticks, ticks};
+use super::fault::Fault;
 use super::headers::Pseudonym;
 use super::replay::Pool;
 use super::settings::Settings;
 use super::upstream::{Dialler, Table};
 use crate::metrics::WorkerMetrics;
 use crate::view::Seat;
-
-/// What a client is told when too many are connected. It is not read first, and not waited for.
-const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/problem+json\r\n\
-    proxy-status: keyway; error=connection_limit_reached\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 125\r\n\r\n\
-    {\"type\":\"urn:keyway:problem:too-many-connections\",\"title\":\"Too many connections are open\",\
-    \"status\":503,\"detail\":\"Try again.\"}";
 
 /// After an accept that failed for want of file descriptors: how long until the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,6 +43,8 @@ pub(super) struct Worker {
     pub(super) admin: Option<Admin>,
     pub(super) http: http1::Builder,
     pub(super) stage: Cell<Stage>,
+    /// What a client is told when too many are connected. It is not read first, and not waited for.
+    crowded: Vec<u8>,
     /// Rings when a connection has ended.
     left: Notify,
 }
@@ -110,6 +105,7 @@ impl Worker {
             admin,
             http,
             stage: Cell::new(Stage::Serving),
+            crowded: crowded(),
             left: Notify::new(),
             settings,
         })
@@ -185,7 +181,7 @@ impl Worker {
             self.metrics.turned_away.add(1);
             // A fresh socket has room for these few bytes; if not, the client sees the close alone. Past the
             // runtime, which does not know yet that the socket can be written to.
-            let _ = stream.into_std().and_then(|mut stream| stream.write(CROWDED));
+            let _ = stream.into_std().and_then(|mut stream| stream.write(&self.crowded));
             return;
         }
         // Only a delay if it fails, and then the connection is broken anyway.
@@ -237,15 +233,37 @@ async fn now<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
+/// [`Fault::Crowded`] as it goes over the wire: hyper never gets to see its client.
+fn crowded() -> Vec<u8> {
+    let (head, body) = Fault::Crowded.whole().into_parts();
+    let body = body.into_inner().unwrap_or_default();
+    let mut text =
+        format!("HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n", head.status, body.len());
+    for (name, value) in &head.headers {
+        text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+    }
+    text.push_str("\r\n");
+    [text.as_bytes(), &body].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_crowded_answer_is_framed_rightly() {
-        let text = std::str::from_utf8(CROWDED).unwrap();
+        let text = String::from_utf8(crowded()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
-        serde_json::from_str::<serde_json::Value>(body).unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{head}");
+        for field in [
+            &format!("content-length: {}", body.len()),
+            "connection: close",
+            "retry-after: 1",
+            "proxy-status: keyway; error=connection_limit_reached",
+            "x-content-type-options: nosniff",
+        ] {
+            assert!(head.contains(&format!("\r\n{field}")), "{field} in {head}");
+        }
+        assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["status"], 503);
     }
 }

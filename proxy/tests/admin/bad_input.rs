@@ -66,7 +66,7 @@ async fn a_body_that_is_no_json_object_is_refused() {
         "{\"name\":\"n2\"}{}",
         "{\"name\":\"n2\",\"name\":\"n3\"}",
     ] {
-        refused(&fixture, "POST", "/remove-server", body, 400, "broken-json").await;
+        refused(&fixture, "POST", "/remove-server", body, 400, "bad-json").await;
     }
 }
 

@@ -145,16 +145,18 @@ async fn what_is_so_already_is_200() {
 #[tokio::test]
 async fn a_refusal_is_passed_on_with_its_facts() {
     let fixture = Fixture::new();
-    for (kind, status) in [
-        (RefusalKind::BadRequest, 400),
-        (RefusalKind::NotFound, 404),
-        (RefusalKind::Conflict, 409),
-        (RefusalKind::Unavailable, 503),
+    for (kind, slug, status) in [
+        (RefusalKind::BadRequest, "malformed-order", 400),
+        (RefusalKind::NotFound, "unknown-node", 404),
+        (RefusalKind::Conflict, "last-node", 409),
+        (RefusalKind::Unavailable, "no-free-port", 503),
+        // Nobody knows whether it was taken, so it must not look as if it could be sent again.
+        (RefusalKind::Unavailable, "stopping", 500),
     ] {
-        let refusal = Refusal::new(kind, "last-node", "add one first").with("records", 12);
+        let refusal = Refusal::new(kind, slug, "add one first").with("records", 12);
         *fixture.cluster.accept.lock().unwrap() = Err(refusal);
         let answered = fixture.post("/remove-server?name=n2", "").await;
-        assert_eq!(answered.problem(status, "last-node"), "add one first");
+        assert_eq!(answered.problem(status, slug), "add one first");
         assert_eq!(answered.json()["records"], 12);
         assert_eq!(answered.headers.contains_key("retry-after"), status == 503);
     }

@@ -134,8 +134,8 @@ async fn a_node_joins_with_the_secret_of_the_cluster() {
     assert_eq!((answered.status.as_u16(), answered.json()["member"].clone()), (200, true.into()));
     fixture.asked();
 
-    fixture.send(join("secret-of-another")).await.problem(403, "secret-needed");
-    fixture.post("/admin/join", body).await.problem(403, "secret-needed");
+    fixture.send(join("secret-of-another")).await.problem(403, "wrong-secret");
+    fixture.post("/admin/join", body).await.problem(403, "wrong-secret");
     let mut lacking = request(Method::POST, "/admin/join", r#"{"name":"n9"}"#);
     lacking.headers_mut().insert("keyway-secret", SECRET.parse().unwrap());
     let detail = fixture.send(lacking).await.problem(400, "invalid-fields");

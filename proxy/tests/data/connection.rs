@@ -120,6 +120,7 @@ async fn one_connection_too_many_is_turned_away_at_once() {
     let answer = three.answer().await;
     assert_eq!((answer.status, answer.slug().as_str()), (503, "too-many-connections"));
     assert_eq!(answer.fields["retry-after"], "1");
+    assert_eq!(answer.fields["x-content-type-options"], "nosniff");
     assert_eq!(one.ask("GET", "/kv?key=a", "", b"").await.status, 200);
     drop(two);
     until(|| proxy.counts().connections == 1).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use keyway::data::Settings;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::support::{Call, FakeNode, Proxy, RawNode, Reply, member, quick, reply, soon, text, until, view};
@@ -226,6 +227,38 @@ async fn a_refused_stream_is_sent_again_whatever_the_method() {
     let answer = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
     assert_eq!((answer.status, answer.text()), (200, "value"));
     assert_eq!((proxy.counts().resends, proxy.counts().dials), (3, 1));
+}
+
+#[tokio::test]
+async fn what_a_node_never_took_is_503_once_it_is_not_sent_again_any_more() {
+    let refuse = |refusal: &mut Refusal| refusal.respond.send_reset(h2::Reason::REFUSED_STREAM);
+    for (resends, replay_buffer) in [(2, 1000), (0, 1000), (9, 1)] {
+        let node = node_that_refuses(usize::MAX, refuse).await;
+        let settings = Settings { max_resends: resends, replay_buffer, ..quick() };
+        let proxy = Proxy::start_with(settings, view(1, [member("n1", node.url(), 1)]), None);
+        for method in ["PUT", "GET"] {
+            let answer = proxy.client().await.ask(method, "/kv?key=a", "", b"value").await;
+            assert_eq!((answer.status, answer.slug().as_str()), (503, "not-taken"));
+            assert_eq!(answer.fields["retry-after"], "1");
+            assert!(answer.text().contains("Nothing was changed") && !answer.text().contains("unknown"));
+        }
+        assert_eq!(proxy.counts().unknown_outcomes, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_closes_before_it_takes_anything_is_503() {
+    // Every connection says hello and goodbye at once: SETTINGS without a word, GOAWAY with 0 as the last stream. It
+    // stays open, so that nothing overtakes the goodbye.
+    let node = RawNode::start(|mut stream| async move {
+        stream.write_all(b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0").await.unwrap();
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    })
+    .await;
+    let settings = Settings { max_resends: 2, ..quick() };
+    let proxy = Proxy::start_with(settings, view(1, [member("n1", node.url(), 1)]), None);
+    let answer = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
+    assert_eq!((answer.status, answer.slug().as_str()), (503, "not-taken"));
 }
 
 #[tokio::test]

@@ -96,6 +96,14 @@ impl Answer {
         assert!(self.header("proxy-status").starts_with("keyway"), "no Proxy-Status in {self:?}");
     }
 
+    /// Whether this is what an operation may get from a cluster in trouble: no answer of the owner (502, 503, 504), or
+    /// an owner that cannot say what became of a write.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        matches!(self.status, 502..=504)
+            || self.status == 500 && self.json()["type"] == "urn:keyway:problem:outcome-unknown"
+    }
+
     /// Fails unless it is a 503 of the proxy that says when to come again.
     #[track_caller]
     pub fn unavailable(&self) {

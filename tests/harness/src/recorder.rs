@@ -53,7 +53,7 @@ impl Recorder {
         (entry.key, entry.start) = (key, start);
         if entry.told == Told::Nothing {
             if let Ok(answer) = answer
-                && !matches!(answer.status, 502..=504)
+                && !answer.is_trouble()
             {
                 return Err(Box::new(answer));
             }

@@ -40,7 +40,7 @@ async fn chaos(length: Duration) {
     // Under faults a request may be refused, or end without an answer; a wrong answer is never forgiven.
     let clients = Workload { seed, reads: 60, ledger: Some(Arc::clone(&ledger)), ..Workload::new(12) }
         .forgive(|failure| match &failure.answer {
-            Ok(answer) => matches!(answer.status, 502..=504),
+            Ok(answer) => answer.is_trouble(),
             Err(_) => true,
         });
     let running = clients.start(cluster.client(), &history);

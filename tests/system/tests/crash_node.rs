@@ -7,7 +7,7 @@ use std::time::Instant;
 use harness::history::{Content, History};
 use harness::launch::Launch;
 use harness::workload::{Failure, Workload};
-use harness::{Cluster, Node, eventually, secs, story_alone};
+use harness::{Answer, Cluster, Node, eventually, secs, story_alone};
 
 use crate::support::{SLOW, all_there, copying, filled_with_pages, slow_addition, unlimited};
 
@@ -66,7 +66,7 @@ fn own_nodes_killed_at_random_under_load_come_back_with_everything_acknowledged(
         let history = Arc::new(History::new(Content::small(12, KEYS)));
         let owners = cluster.admin().owners((0..KEYS).map(|key| history.content().name(key))).await;
         let running = Workload::new(8)
-            .forgive(|failure| failure.answer.as_ref().is_ok_and(|answer| matches!(answer.status, 502..=504)))
+            .forgive(|failure| failure.answer.as_ref().is_ok_and(Answer::is_trouble))
             .start(cluster.client(), &history);
         for node in ["n1", "n2", "n3", "n2"] {
             running.proceed(2000).await;
@@ -129,7 +129,7 @@ fn kill_9_of_either_side_of_a_move_delays_the_change_and_loses_nothing() {
         let mut cluster = Cluster::start().await;
         let history = filled_with_pages(&cluster).await;
         let running = Workload::new(8)
-            .forgive(|failure| failure.answer.as_ref().is_ok_and(|answer| matches!(answer.status, 502..=504)))
+            .forgive(|failure| failure.answer.as_ref().is_ok_and(Answer::is_trouble))
             .start(cluster.client(), &history);
         // An old owner, the newcomer itself, and an old owner again.
         for victim in ["n1", "n5", "n3"] {

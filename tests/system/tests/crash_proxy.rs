@@ -36,7 +36,7 @@ fn kill_9_of_the_proxy_at_many_moments_of_changes_under_load_loses_nothing() {
         // While the proxy is away there is no answer at all; while nodes come back there are 503s.
         let running = Workload::new(8)
             .forgive(|failure| match &failure.answer {
-                Ok(answer) => matches!(answer.status, 502..=504),
+                Ok(answer) => answer.is_trouble(),
                 Err(_) => true,
             })
             .start(cluster.client(), &history);

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use hashring::View;
 use hashring::view::{self, FinishedChange, OpenChange, Outcome, Receipt};
 use http::StatusCode;
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 
 use crate::admin::answer::{self, Answer, Fault};
 use crate::admin::documents::{Change, ChangeState, Changes};
@@ -181,7 +181,7 @@ fn number(id: &str) -> Result<u64, Fault> {
 }
 
 fn unknown(id: &str) -> Fault {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-change", "There is no such change")
+    Problem::new(Kind::UnknownChange)
         .detail(format!("There is no change {id}, or it ended long ago: only the last ones are remembered."))
         .into()
 }

@@ -2,7 +2,7 @@
 
 use hashring::{Id, NodeName};
 use http::{HeaderName, StatusCode};
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 use kvnode::protocol::SECRET_HEADER;
 
 use crate::admin::answer::{self, Answer, Fault};
@@ -50,7 +50,7 @@ fn hello(call: &Call) -> Result<Hello, Fault> {
 }
 
 fn stranger() -> Fault {
-    Problem::new(StatusCode::FORBIDDEN, "secret-needed", "The cluster's secret is needed")
+    Problem::new(Kind::WrongSecret)
         .detail(
             "A joining node needs the secret of this cluster: start it with KEYWAY_CLUSTER_SECRET (or \
              KEYWAY_CLUSTER_SECRET_FILE) set to what the proxy has, which without such a variable is in the file \

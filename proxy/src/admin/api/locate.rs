@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashring::{Member, NodeName, Position, Ring, query};
 use http::StatusCode;
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 
 use crate::admin::answer::{self, Answer, Fault};
 use crate::admin::documents::Place;
@@ -52,7 +52,5 @@ fn ring(routing: &Routing, call: &Call) -> Result<Arc<Ring>, Fault> {
 }
 
 fn nobody() -> Fault {
-    Problem::new(StatusCode::CONFLICT, "empty-ring", "Nobody owns any key")
-        .detail("No node with a weight above 0 is on that ring.")
-        .into()
+    Problem::new(Kind::EmptyRing).detail("No node with a weight above 0 is on that ring.").into()
 }

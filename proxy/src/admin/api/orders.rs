@@ -7,7 +7,7 @@ use hashring::NodeName;
 use hashring::ring::MAX_WEIGHT;
 use http::{HeaderName, StatusCode};
 use kvnode::config::units;
-use kvnode::problem::Problem;
+use kvnode::problem::{Kind, Problem};
 use serde_json::Value;
 
 use super::changes;
@@ -107,13 +107,13 @@ async fn carry_out<C: Control>(
 /// Where the change stands. Who waited for it and did not get it is told so by the status.
 fn told<C: Control>(parts: &Parts<C>, id: u64, waited: bool) -> Result<Answer, Fault> {
     let change = changes::find(parts, id)?;
-    let (slug, title) = match change.state {
+    let kind = match change.state {
         ChangeState::Done => return answer::json(StatusCode::OK, &change),
-        ChangeState::Failed if waited => ("change-failed", "The change could not be carried out"),
-        ChangeState::Cancelled if waited => ("change-cancelled", "The change was cancelled"),
+        ChangeState::Failed if waited => Kind::ChangeFailed,
+        ChangeState::Cancelled if waited => Kind::ChangeCancelled,
         _ => return Ok(answer::at_change(answer::json(StatusCode::ACCEPTED, &change)?, id)),
     };
-    let mut problem = Problem::new(StatusCode::CONFLICT, slug, title).member("change", id);
+    let mut problem = Problem::new(kind).member("change", id);
     if let Some(reason) = change.reason {
         problem = problem.detail(reason);
     }
@@ -158,7 +158,7 @@ fn idempotency(call: &Call) -> Result<Option<String>, Fault> {
     let Some(key) = keys.next() else { return Ok(None) };
     let text = key.to_str().ok().filter(|text| (1..=255).contains(&text.len()) && keys.next().is_none());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-idempotency-key", "The Idempotency-Key cannot be used")
+        Problem::new(Kind::BadIdempotencyKey)
             .detail("It must stand once and have 1 to 255 visible characters.")
             .into()
     })
@@ -177,14 +177,12 @@ fn node_at<C: Control>(parts: &Parts<C>, port: u16) -> Result<NodeName, Fault> {
     match (found.next(), found.next()) {
         (Some(name), None) => Ok(name.clone()),
         (None, _) => Err(unknown_node(format!("No node listens on port {port}."))),
-        (Some(one), Some(other)) => {
-            Err(Problem::new(StatusCode::CONFLICT, "ambiguous-port", "The port fits more than one node")
-                .detail(format!("{one} and {other} listen on port {port}: say which by its name."))
-                .into())
-        }
+        (Some(one), Some(other)) => Err(Problem::new(Kind::AmbiguousPort)
+            .detail(format!("{one} and {other} listen on port {port}: say which by its name."))
+            .into()),
     }
 }
 
 fn unknown_node(detail: String) -> Fault {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-node", "There is no such node").detail(detail).into()
+    Problem::new(Kind::UnknownNode).detail(detail).into()
 }

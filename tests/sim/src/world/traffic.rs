@@ -158,7 +158,7 @@ impl World {
                 self.clients[client].end(action, &mut self.history, self.now);
                 self.step_later(client);
             }
-            Err(Refused::Stopped) => {
+            Err(Refused::OutcomeUnknown(_)) => {
                 self.clients[client].give_up(&mut self.history);
                 self.step_later(client);
             }
