@@ -142,3 +142,17 @@ async fn an_unknown_path_is_404() {
         fixture.get(target).await.problem(404, "unknown-path");
     }
 }
+
+#[tokio::test]
+async fn only_probes_may_come_with_parameters_that_nobody_knows() {
+    let fixture = Fixture::new();
+    for path in
+        ["/admin", "/admin/ring", "/admin/changes", "/admin/stats", "/admin/stats.json", "/admin/metrics"]
+    {
+        let detail = fixture.get(&format!("{path}?probe=1")).await.problem(400, "bad-query");
+        assert!(detail.contains("`probe` is unknown"), "{path}: {detail}");
+    }
+    for path in ["/admin/live", "/admin/ready"] {
+        assert_eq!(fixture.get(&format!("{path}?probe=1&probe=%zz")).await.status, 200, "{path}");
+    }
+}

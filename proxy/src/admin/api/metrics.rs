@@ -4,19 +4,21 @@ use std::fmt::Write;
 
 use http::StatusCode;
 
-use crate::admin::Parts;
-use crate::admin::answer::{self, Answer};
+use crate::admin::answer::{self, Answer, Fault};
+use crate::admin::query::Query;
+use crate::admin::{Call, Parts};
 use crate::control::{Control, NodeState};
 use crate::metrics::Snapshot;
 
 /// `GET /admin/metrics`.
-pub(super) fn show<C: Control>(parts: &Parts<C>) -> Answer {
+pub(super) fn show<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    Query::of(&call.uri, &[])?;
     let mut text = String::new();
     if let Some(metrics) = parts.metrics.get() {
         data_path(&mut text, &metrics.snapshot());
     }
     cluster(&mut text, parts);
-    answer::text_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+    Ok(answer::text_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 
 fn data_path(text: &mut String, sum: &Snapshot) {

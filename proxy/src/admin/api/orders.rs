@@ -101,17 +101,20 @@ async fn carry_out<C: Control>(
     if let Some(limit) = manner.wait {
         parts.control.wait_finished(id, limit).await;
     }
-    told(parts, id, manner.wait.is_some())
+    told(parts, id)
 }
 
-/// Where the change stands. Who waited for it and did not get it is told so by the status.
-fn told<C: Control>(parts: &Parts<C>, id: u64, waited: bool) -> Result<Answer, Fault> {
+/// Where the change stands. One that has ended otherwise than done does not go on by itself, as 202 would say: a
+/// repeated order learns that too.
+fn told<C: Control>(parts: &Parts<C>, id: u64) -> Result<Answer, Fault> {
     let change = changes::find(parts, id)?;
     let kind = match change.state {
         ChangeState::Done => return answer::json(StatusCode::OK, &change),
-        ChangeState::Failed if waited => Kind::ChangeFailed,
-        ChangeState::Cancelled if waited => Kind::ChangeCancelled,
-        _ => return Ok(answer::at_change(answer::json(StatusCode::ACCEPTED, &change)?, id)),
+        ChangeState::Failed => Kind::ChangeFailed,
+        ChangeState::Cancelled => Kind::ChangeCancelled,
+        ChangeState::Queued | ChangeState::Running | ChangeState::Paused => {
+            return Ok(answer::at_change(answer::json(StatusCode::ACCEPTED, &change)?, id));
+        }
     };
     let mut problem = Problem::new(kind).member("change", id);
     if let Some(reason) = change.reason {

@@ -1,5 +1,5 @@
 //! `GET /admin/live` and `GET /admin/ready`: open to everyone, so they tell nothing that is worth knowing to a
-//! stranger but names of nodes.
+//! stranger but names of nodes. Parameters are not looked at: probes and what stands before them add their own.
 
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};

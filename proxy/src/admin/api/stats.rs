@@ -7,26 +7,30 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use super::{changes, ring};
-use crate::admin::Parts;
 use crate::admin::answer::{self, Answer, Fault};
 use crate::admin::documents::{Change, Node, Report, Stats, word};
+use crate::admin::query::Query;
+use crate::admin::{Call, Parts};
 use crate::control::Control;
 
 /// `GET /admin` leads to the page.
-pub(super) fn redirect() -> Answer {
+pub(super) fn redirect(call: &Call) -> Result<Answer, Fault> {
+    Query::of(&call.uri, &[])?;
     let mut answer = answer::text_of(StatusCode::SEE_OTHER, "text/plain", String::new());
     answer.headers_mut().insert(LOCATION, HeaderValue::from_static("/admin/stats"));
-    answer
+    Ok(answer)
 }
 
 /// `GET /admin/stats.json`.
-pub(super) fn document<C: Control>(parts: &Parts<C>) -> Result<Answer, Fault> {
+pub(super) fn document<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    Query::of(&call.uri, &[])?;
     answer::json(StatusCode::OK, &gather(parts))
 }
 
 /// `GET /admin/stats`.
-pub(super) fn page<C: Control>(parts: &Parts<C>) -> Answer {
-    answer::text_of(StatusCode::OK, "text/html; charset=utf-8", render(&gather(parts)))
+pub(super) fn page<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    Query::of(&call.uri, &[])?;
+    Ok(answer::text_of(StatusCode::OK, "text/html; charset=utf-8", render(&gather(parts))))
 }
 
 /// What both forms show.
