@@ -52,13 +52,14 @@ fn a_node_of_another_cluster_is_refused() {
     story(secs(90), || async {
         let mut cluster = Cluster::start().await;
         let secret = std::fs::read_to_string(cluster.secret_file()).expect("the secret");
-        let other = Setup::new().env("KEYWAY_CLUSTER_SECRET", secret.trim()).start().await;
-        let member = other.announced()[0].clone();
+        let other = Setup::new().nodes(4).env("KEYWAY_CLUSTER_SECRET", secret.trim()).start().await;
+        // Its name is not taken here, so that nothing else is wrong with it.
+        let (name, url) = other.announced()[3].clone();
         let before = Decisions::of(&mut cluster).await;
-        let ask = cluster.admin().add(&json!({"name": "n7", "url": member.1}));
-        refused(&ask.send().await, &["cluster"]);
+        let ask = cluster.admin().add(&json!({"name": name, "url": url}));
+        refused(&ask.send().await, &["belongs to another cluster"]);
         before.still_stand(&mut cluster).await;
-        assert_eq!(other.admin().ring().await.names(), ["n1", "n2", "n3"]);
+        assert_eq!(other.admin().ring().await.names(), ["n1", "n2", "n3", "n4"]);
         other.client().put("k", "v").send().await.is(201);
     });
 }
