@@ -92,7 +92,7 @@ fn interrupt(point: &str, action: &str) {
         let mut cluster = Setup::new().nodes(2).fail_point(point, action, &marker).start().await;
         let history = Arc::new(History::new(Content { size: |_| 100..300, ..Content::small(5, KEYS) }));
         let clients = Workload::new(4).forgive(|failure| match &failure.answer {
-            Ok(answer) => matches!(answer.status, 502..=504),
+            Ok(answer) => answer.is_trouble(),
             Err(_) => true,
         });
         clients.fill(cluster.client(), &history).await.clean(KEYS as usize);
