@@ -137,6 +137,7 @@ kinds! {
     ConnectionLost = BAD_GATEWAY "connection-lost" "The connection to the owner was lost before it answered";
 
     Halted = SERVICE_UNAVAILABLE "halted" "Nothing is decided here at present";
+    Starting = SERVICE_UNAVAILABLE "starting" "The proxy has just started";
     NoFreePort = SERVICE_UNAVAILABLE "no-free-port" "There is no port for another node";
     NoOwner = SERVICE_UNAVAILABLE "no-owner" "No node owns this key";
     NoVersions = SERVICE_UNAVAILABLE "no-versions" "The node has no versions left for writes";

@@ -182,3 +182,24 @@ fn a_rate_limit_spaces_the_pages() {
     assert!(source.wake_at().is_some_and(|at| at > NOW + Duration::from_secs(1)));
     assert!(matches!(source.next(LATER), Some(Step::Send(_))));
 }
+
+#[test]
+fn a_move_on_hold_wants_to_be_woken_by_nobody() {
+    let mut source = promised();
+    assert_eq!(source.next(NOW), Some(Step::Read(None)));
+    source.tune(true, None);
+    source.read(vec![(StoreKey::of(b"k"), Bytes::new())], false);
+    assert_eq!((source.next(NOW), source.wake_at()), (None, None));
+    source.tune(false, None);
+    assert!(matches!(source.next(NOW), Some(Step::Send(_))));
+}
+
+#[test]
+fn what_a_sealing_side_has_sent_is_known_only_with_the_seal_behind_it() {
+    let mut source = caught_up();
+    source.forward(delete(b"k", 1));
+    source.seal(NOW);
+    assert!(!source.has_sent_seal(), "the write waits to be sent");
+    assert_eq!(sent(&mut source).frames.last(), Some(&Frame::Seal));
+    assert!(source.has_sent_seal());
+}

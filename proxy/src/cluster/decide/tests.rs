@@ -261,3 +261,53 @@ fn an_idempotency_key_stands_for_one_order_with_all_its_terms() {
         "idempotency-key-reused"
     );
 }
+
+#[test]
+fn a_node_that_leaves_stays_where_a_new_owner_was_given_up_because_it_has_the_only_copy() {
+    let mut story = Story::new();
+    story.asks(&Order::RemoveServer(RemoveServer { name: name("n1"), force: false }), true).unwrap();
+    story.goes_on();
+    story.view.open.as_mut().unwrap().phase = Phase::Switched;
+    story.view.nodes.get_mut(&name("n1")).unwrap().weight = 0;
+    story.dies("n3");
+    let sealed = ["n2", "n3"].map(|peer| story.part(Side::Source, peer, MoveState::Sealed { hold_us: 5 }));
+    story.says("n1", sealed.into(), None);
+    let acts = story.part(Side::Target, "n1", MoveState::Acting);
+    story.says("n2", vec![acts], None);
+    story.removes_by_force("n3").unwrap();
+    story.goes_on();
+    assert!(story.view.open.is_none(), "{:?}", story.view.open);
+    assert_eq!(story.view.nodes[&name("n1")].weight, 0);
+    let cleaned = story.view.cleaning_plan().unwrap();
+    assert!(cleaned.moves.iter().all(|one| one.to == name("n2")), "what went to n3 is kept");
+}
+
+#[test]
+fn a_forced_removal_goes_before_changes_that_wait_for_its_node_to_delete() {
+    let mut story = Story::switched();
+    story.dies("n2");
+    story.sealed("n1");
+    story.force_seals("n2", false).unwrap();
+    story.acts_for(&["n1", "n2"]);
+    story.goes_on();
+    let change = story.view.cleaning.as_ref().unwrap().change;
+    story.asks(&Order::Reweight(Reweight { name: name("n1"), weight: 2 }), true).unwrap();
+    story.removes_by_force("n2").unwrap();
+    story.says("n1", Vec::new(), Some(change));
+    story.goes_on();
+    assert!(!story.view.nodes.contains_key(&name("n2")), "{:?}", story.view.queue);
+    assert_eq!(story.view.open.as_ref().unwrap().change.node, name("n1"));
+}
+
+#[test]
+fn a_trusted_old_view_carries_on_with_nothing() {
+    let mut story = Story::new();
+    story.asks(&Order::Reweight(Reweight { name: name("n3"), weight: 2 }), true).unwrap();
+    story.goes_on();
+    story.asks(&Order::Reweight(Reweight { name: name("n1"), weight: 2 }), true).unwrap();
+    let next = prevail(&story.view, &story.sight, Id(72), NOW).unwrap();
+    assert!(next.open.is_none() && next.queue.is_empty() && next.cleaning.is_none());
+    assert!(next.finished.iter().all(|ended| ended.outcome == Outcome::Failed));
+    assert_eq!(next.finished.len(), 2);
+    assert!(next.next_change >= next.epoch, "no number of the lost line is used again");
+}
