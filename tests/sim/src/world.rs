@@ -66,6 +66,8 @@ pub struct Report {
 const TICK: Duration = Duration::from_millis(50);
 /// Healthy processes must have finished everything within this time.
 const QUIET: Duration = Duration::from_secs(60);
+/// No message takes longer.
+const SLOWEST: Duration = Duration::from_millis(2500);
 /// How many older copies of the view lie around.
 const BACKUPS: usize = 12;
 const COORDINATOR: &str = "coordinator";
@@ -111,6 +113,8 @@ struct World {
     newest: Option<View>,
     /// An operator says that the view prevails.
     prevails: bool,
+    /// A line of decisions prevailed: what the other one had moved lies around until its ranges come back.
+    prevailed: bool,
     /// Somebody is on the way to put the newest copy back.
     recovering: bool,
     sight: Sight,
@@ -167,6 +171,7 @@ impl World {
             past: VecDeque::new(),
             newest: None,
             prevails: false,
+            prevailed: false,
             recovering: false,
             view,
             sight: Sight::default(),
@@ -211,8 +216,8 @@ impl World {
                 nodes.join("\n")
             ));
         }
-        // The nodes' last reports are younger than the last write.
-        let reported = self.now + 4 * TICK;
+        // The nodes' last reports are younger than the last write, and no slow one is under way any more.
+        let reported = self.now + SLOWEST + 4 * TICK;
         self.play_until(|world| world.now >= reported)?;
         self.verify_places()?;
         self.read_all()?;

@@ -32,8 +32,11 @@ impl World {
         if self.prevails {
             let process = self.process();
             let Some(next) = prevail(&self.view, &self.sight, process, now) else { return Ok(()) };
-            self.note("the newest copy prevails");
-            self.set_view(next);
+            if may_decide(&self.view, &self.sight, now).is_err() {
+                self.note("the newest copy prevails");
+                self.set_view(next);
+                self.prevailed = true;
+            }
             self.prevails = false;
         }
         loop {

@@ -18,7 +18,7 @@ impl World {
         let cut =
             self.cuts.get(&(pair.0.to_owned(), pair.1.to_owned())).is_some_and(|until| *until > self.now);
         let quick = self.dice.between(Duration::from_micros(100), Duration::from_millis(4));
-        let slow = self.dice.between(Duration::from_millis(10), Duration::from_millis(2500));
+        let slow = self.dice.between(Duration::from_millis(10), SLOWEST);
         if self.healing || !self.shape.faults {
             return Some(quick);
         }
