@@ -1,11 +1,12 @@
-//! Old copies of what Keyway keeps, put back: of a node's folder and of the view. Whatever is old is noticed, nothing
-//! wrong is served, the message names the way out, and the way out works.
+//! Old copies of what Keyway keeps, put back, of a node's folder and of the view; and another folder behind a member's
+//! address. Whatever is wrong is noticed, nothing wrong is served, the message names the way out, and it works.
 
 use std::path::Path;
 use std::process::Command;
 
+use harness::launch::Launch;
 use harness::scratch::Scratch;
-use harness::{Cluster, Setup, eventually, secs, story};
+use harness::{Cluster, Node, Setup, eventually, secs, story};
 use serde_json::Value;
 
 use crate::support::{all_there, filled};
@@ -149,5 +150,43 @@ fn a_view_that_was_cut_or_is_of_another_cluster_is_refused_with_the_way_out() {
         copy(&kept, &view);
         cluster.start_again().await;
         all_there(&cluster, &history).await;
+    });
+}
+
+#[test]
+fn another_folder_behind_a_members_address_serves_nothing_until_the_right_one_is_back() {
+    story(secs(120), || async {
+        let cluster = Cluster::start().await;
+        let mut node = Node::for_cluster("extra", &cluster).await;
+        cluster.admin().carried_out(cluster.admin().add(&node.introduction()), secs(30)).await;
+        let history = filled(&cluster, 400).await;
+        let owners = cluster.admin().owners((0..400).map(|key| history.content().name(key))).await;
+        let (address, data) = (node.client().address().to_string(), node.data().to_owned());
+        let launch = |data: &Path| {
+            Launch::keyway("extra", cluster.scratch())
+                .arg("kvnode")
+                .flag("--name", "extra")
+                .flag("--listen", &address)
+                .flag("--data", data)
+                .env("KEYWAY_CLUSTER_SECRET_FILE", cluster.secret_file())
+        };
+        node.process.kill();
+        drop(node);
+        // The same name, address and secret, and an empty disk.
+        let other = Node::started(&launch(&cluster.scratch().path("another"))).await;
+        told(&cluster, &["extra", "another data folder", "restore the folder"]).await;
+        for (key, owner) in &owners {
+            let answer = cluster.client().get(key).send().await;
+            assert_eq!(
+                answer.status,
+                if owner == "extra" { 503 } else { 200 },
+                "{key} of {owner}: {answer:?}"
+            );
+        }
+        drop(other);
+        let back = Node::started(&launch(&data)).await;
+        cluster.admin().ready(secs(20)).await;
+        all_there(&cluster, &history).await;
+        drop(back);
     });
 }
