@@ -223,13 +223,13 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
 fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     let mut next = view.successor();
     let gone = |change: &Change| change.force && !sight.is_up(view, &change.node, now.steady);
+    // Before all others: they would wait for the dead node, and it for them.
+    let first = view.queue.iter().position(gone).unwrap_or(0);
     let mut left = view.cleaning.iter().flat_map(|cleaning| &cleaning.nodes);
-    let first = match (left.next(), left.next()) {
-        (None, _) => 0,
-        // Before the others: they would wait for it, and it for them.
-        (Some(dead), None) => view.queue.iter().position(|change| gone(change) && change.node == *dead)?,
-        (Some(_), Some(_)) => return None,
-    };
+    let awaited = |name: &NodeName| !view.queue.get(first).is_some_and(|one| gone(one) && one.node == *name);
+    if left.any(awaited) {
+        return None;
+    }
     let mut change = next.queue.remove(first)?;
     next.cleaning = None;
     // It came back while this waited: its keys can be moved after all.
