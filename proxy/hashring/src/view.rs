@@ -48,6 +48,9 @@ pub struct View {
     pub copies: u8,
     /// The members, with the weights of the *serving* ring.
     pub nodes: BTreeMap<NodeName, Node>,
+    /// New owners that were given up and have not said hello since: what they took, only the old owners have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lost: BTreeSet<NodeName>,
     /// Nodes that were removed; their folders may come back only erased.
     pub removed: Vec<Removed>,
     /// The change that is being carried out.
@@ -313,6 +316,7 @@ impl View {
             points,
             copies: 1,
             nodes: BTreeMap::new(),
+            lost: BTreeSet::new(),
             removed: Vec::new(),
             open: None,
             queue: VecDeque::new(),

@@ -199,6 +199,7 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
         }
         let next = next.get_or_insert_with(|| view.successor());
         let epoch = next.epoch;
+        next.lost.remove(name);
         if let Some(node) = next.nodes.get_mut(name) {
             (node.id, node.boot) = (Some(status.id), Some(status.boot));
             if node.grant == 0 || holds(Rule::GrantAtStart) {
@@ -448,6 +449,7 @@ fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
     let spares = plan.moves.iter().any(|one| !open.change.force && open.given_up.contains(&one.to));
     let leaves = open.change.kind == Kind::RemoveServer && !taken_back && !spares;
     if leaves && let Some(node) = next.nodes.remove(&open.change.node) {
+        next.lost.remove(&open.change.node);
         next.removed.push(Removed { name: open.change.node.clone(), id: node.id, change: open.change.id });
     }
     // A removed node keeps its disk as it was.
@@ -491,7 +493,7 @@ pub(super) fn drop_open(view: &View, outcome: Outcome, reason: Option<String>, n
         let received = plan.moves.into_iter().map(|one| one.to).filter(|name| next.nodes.contains_key(name));
         let nodes: BTreeSet<NodeName> = received.collect();
         if !nodes.is_empty() {
-            let (change, spared) = (open.change.id, BTreeSet::new());
+            let (change, spared) = (open.change.id, view.lost.clone());
             next.cleaning = Some(Cleaning { change, before: after, after: before, nodes, spared });
         }
     }

@@ -146,6 +146,9 @@ fn give_up(next: &mut View, name: &NodeName) {
     if plan.moves.iter().any(|one| one.from == *name || one.to == *name) {
         open.given_up.insert(name.clone());
     }
+    if plan.moves.iter().any(|one| one.to == *name) {
+        next.lost.insert(name.clone());
+    }
 }
 
 /// Drops a change before its switch, or queues its reverse first.

@@ -4,7 +4,7 @@ use hashring::Id;
 use kvnode::protocol::MoveStatus;
 
 use super::*;
-use crate::cluster::requests::{Found, adjust, submit};
+use crate::cluster::requests::{Found, adjust, cancel, submit};
 use crate::control::{Accepted, Adjust, Order, Refusal, RemoveServer, Reweight, Terms};
 
 const NOW: Now = Now { steady: Duration::from_secs(100), wall_ms: 0 };
@@ -310,4 +310,26 @@ fn a_trusted_old_view_carries_on_with_nothing() {
     assert!(next.finished.iter().all(|ended| ended.outcome == Outcome::Failed));
     assert_eq!(next.finished.len(), 2);
     assert!(next.next_change >= next.epoch, "no number of the lost line is used again");
+}
+
+#[test]
+fn what_a_lost_node_took_outlives_a_removal_of_it_that_is_begun_and_cancelled() {
+    let mut story = Story::switched();
+    story.dies("n3");
+    story.sealed("n1");
+    story.sealed("n2");
+    story.removes_by_force("n3").unwrap();
+    let waits = story.view.queue.front().unwrap().id;
+    story.view = cancel(&story.view, waits, NOW).unwrap().0;
+    story.goes_on();
+    let change = story.view.cleaning.as_ref().unwrap().change;
+    for node in ["n1", "n2"] {
+        story.says(node, Vec::new(), Some(change));
+    }
+    story.asks(&Order::RemoveServer(RemoveServer { name: name("n3"), force: false }), false).unwrap();
+    story.goes_on();
+    let open = story.view.open.as_ref().unwrap();
+    assert_eq!(open.phase, Phase::Moving);
+    story.view = cancel(&story.view, open.change.id, NOW).unwrap().0;
+    assert!(story.view.cleaning_plan().unwrap().moves.is_empty(), "n1 and n2 hold the only copies");
 }
