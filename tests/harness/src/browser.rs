@@ -104,7 +104,7 @@ impl Browser {
             // Its own sandbox refuses to work for root. It has nothing to do with the sandbox of a document.
             command.arg("--no-sandbox");
         }
-        command.env("HOME", profile).current_dir(profile).kill_on_drop(true);
+        command.env("HOME", profile).env("TMPDIR", profile).current_dir(profile).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
