@@ -253,6 +253,7 @@ impl<T> Core<T> {
         self.sweep_on(now);
         self.move_on(now)?;
         self.staging.commit()?;
+        self.sweeps.iter_mut().for_each(Sweep::let_begin);
         let mut effects = Vec::with_capacity(self.effects.len() + 1);
         if !self.published.as_ref().is_some_and(|published| Arc::ptr_eq(published, &self.fence)) {
             self.published = Some(self.fence.clone());
@@ -293,7 +294,11 @@ impl<T> Core<T> {
     }
 
     fn sweep_on(&mut self, now: Now) {
-        let Some(sweep) = self.sweeps.front_mut().filter(|_| self.sweep_at <= now.steady) else { return };
+        let Some(sweep) =
+            self.sweeps.front_mut().filter(|sweep| self.sweep_at <= now.steady && sweep.may_begin())
+        else {
+            return;
+        };
         match sweep.bite(&mut self.staging, &self.fence) {
             Ok(finished) => {
                 self.sweep_trouble = None;
@@ -310,15 +315,6 @@ impl<T> Core<T> {
                 self.sweep_trouble = Some(format!(", which fails: {fault}"));
             }
         }
-    }
-}
-
-/// Separates a broken engine, which stops the node, from a damaged record, which does not.
-fn fatal<V>(result: Result<V, Fault>) -> Result<Result<V, String>, EngineError> {
-    match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(Fault::Engine(error)) => Err(error),
-        Err(Fault::Damaged(damage)) => Ok(Err(damage.to_string())),
     }
 }
 

@@ -139,9 +139,21 @@ pub enum MoveState {
     Void {
         /// Why.
         reason: String,
-        /// The two sides counted differently.
-        mismatch: bool,
+        /// What is to follow.
+        sequel: Sequel,
     },
+}
+
+/// What is to follow when a session ended without effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sequel {
+    /// Another session.
+    Again,
+    /// Another session; if that ends alike, a person must look: the two sides differ, or one cannot be read.
+    Doubt,
+    /// Nothing, until a person has seen to it: another session would end alike.
+    Person,
 }
 
 /// What a node really stores, by whether it belongs there under its persisted view.

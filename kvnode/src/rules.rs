@@ -57,11 +57,21 @@ pub enum Rule {
     FenceTwice,
     /// After the switch a change is taken back only by another change.
     CancelReverses,
+    /// Old owners keep what they gave to a new one that is given up.
+    OldOwnersKeep,
+    /// They keep it also where the removal of that node begins and is cancelled.
+    LostIsSpared,
+    /// A change begins once what the last one moved is deleted where it was.
+    CleanBeforeNext,
+    /// A deletion sees what came in the same batch before it.
+    SweepSeesAll,
+    /// A write that was on its way is answered only if the new owner surely has it, and stays the owner.
+    UnknownUnlessSealed,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::WipeFirst,
         Self::ReadyAfterWipe,
         Self::ForwardFirst,
@@ -87,6 +97,11 @@ impl Rule {
         Self::CacheFollows,
         Self::FenceTwice,
         Self::CancelReverses,
+        Self::OldOwnersKeep,
+        Self::LostIsSpared,
+        Self::CleanBeforeNext,
+        Self::SweepSeesAll,
+        Self::UnknownUnlessSealed,
     ];
 }
 

@@ -164,8 +164,7 @@ impl Writer {
             Command::Message(Message { ref frames, .. }, Waiter::OldOwner(old_owner))
                 if *frames == [Frame::Open] && !self.room.takes(MOVE_BYTES) =>
             {
-                let verdict = Verdict::Busy("its disk is full".to_owned());
-                let _ = old_owner.send(Ack { verdict, tally: None });
+                let _ = old_owner.send(Ack { verdict: Verdict::Full, tally: None });
                 None
             }
             Command::Write(Write { operation: Operation::Delete, .. }, ..) => Some(command),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use hashring::view::FinishedChange;
 use hashring::{Id, NodeName, View};
+use kvnode::problem;
 use kvnode::protocol::Census;
 use serde::{Deserialize, Serialize};
 
@@ -166,34 +167,19 @@ pub enum Joined {
 /// An order that is not carried out. Nothing was changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// Whose fault it is.
-    pub kind: RefusalKind,
-    /// The last part of the problem's type: `last-node`.
-    pub slug: &'static str,
+    /// The problem's type.
+    pub kind: problem::Kind,
     /// What is wrong and what to do, in words for the operator.
     pub detail: String,
     /// Facts that belong to it, as further members of the answer.
     pub facts: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Whose fault a refusal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// 400: it can never be carried out.
-    BadRequest,
-    /// 404: there is no such node or change.
-    NotFound,
-    /// 409: not as things are.
-    Conflict,
-    /// 503: not now; try again.
-    Unavailable,
-}
-
 impl Refusal {
     /// A refusal without further facts.
     #[must_use]
-    pub fn new(kind: RefusalKind, slug: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, slug, detail: detail.into(), facts: serde_json::Map::new() }
+    pub fn new(kind: problem::Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), facts: serde_json::Map::new() }
     }
 
     /// With one more fact.

@@ -13,7 +13,7 @@ use crate::handover::message::{Ack, Frame, Message, Verdict};
 use crate::handover::source::{Forward, Source, Step};
 use crate::handover::target::{Count, Inbound, Judgement, Standing, judge};
 use crate::node::{Refused, Route};
-use crate::protocol::Side;
+use crate::protocol::{Sequel, Side};
 use crate::rules::{Rule, holds};
 use crate::store::engine::EngineError;
 use crate::store::record::{Record, StoreKey};
@@ -59,7 +59,7 @@ impl<T> Core<T> {
             }
             // Tried again once; after that a person must look, as where the two sides differ.
             Err(reason) => {
-                let alone = source.void(format!("a page cannot be read: {reason}"), true);
+                let alone = source.void(format!("a page cannot be read: {reason}"), Sequel::Doubt);
                 self.finish(to, alone, now)
             }
         }
@@ -82,11 +82,11 @@ impl<T> Core<T> {
     /// Ends a session because the view did: what was under way is applied here, if the keys are still ours.
     pub(super) fn settle(&mut self, mut source: Source<T>, now: Now) -> Result<(), EngineError> {
         let arrived = source.has_sent_seal() && self.ended_well(source.terms().change, &source.terms().to);
-        for forward in source.void("the view ended this session".to_owned(), false) {
+        for forward in source.void("the view ended this session".to_owned(), Sequel::Again) {
             let key = forward.key.clone();
             if self.fence.owns(key.position()) {
                 self.apply(forward)?;
-            } else if arrived {
+            } else if arrived || !holds(Rule::UnknownUnlessSealed) {
                 self.effects.push(Effect::Written(forward.reply, Ok(forward.outcome)));
             } else {
                 let why = "it was on its way to the new owner when the change ended otherwise";
@@ -157,7 +157,7 @@ impl<T> Core<T> {
                 match tally {
                     Ok(tally) => source.counted(tally),
                     Err(reason) => {
-                        let alone = source.void(reason, true);
+                        let alone = source.void(reason, Sequel::Doubt);
                         self.finish(peer, alone, now)?;
                     }
                 }
@@ -168,7 +168,7 @@ impl<T> Core<T> {
                     tracing::error!(from = %peer, reason, "cannot count what has come");
                 }
                 if let Some(inbound) = inbound {
-                    inbound.count = tally.map_or(Count::None, Count::Done);
+                    inbound.count = tally.map_or_else(Count::Failed, Count::Done);
                 }
             }
         }
@@ -185,7 +185,7 @@ impl<T> Core<T> {
             Judgement::Begin => self.begin(message, ranges),
             // The seal is what everyone waits for, and the reserve is there for what comes with it.
             Judgement::Apply if self.disk_full && message.frames.last() != Some(&Frame::Seal) => {
-                Verdict::Busy("its disk is full".to_owned())
+                Verdict::Full
             }
             Judgement::Apply => self.apply_message(message, &ranges),
         };
@@ -304,7 +304,7 @@ impl<T> Core<T> {
             self.staging.unbury(key.clone());
         }
         self.staging.put(key.clone(), record, encoded.clone())?;
-        self.staging.show(key);
+        self.staging.hide_where_broken(key);
         Ok(())
     }
 
@@ -321,7 +321,7 @@ impl<T> Core<T> {
             self.staging.bury(key.clone(), version);
         }
         self.staging.remove(key.clone())?;
-        self.staging.show(key);
+        self.staging.hide_where_broken(key);
         Ok(())
     }
 

@@ -91,8 +91,8 @@ impl Staging {
         }
     }
 
-    /// The read cache learns of every change at the commit, also of one that no client has asked for.
-    pub(crate) fn show(&mut self, key: &StoreKey) {
+    /// Does nothing, unless that rule is broken: then the cache never learns of a change that no client asked for.
+    pub(crate) fn hide_where_broken(&mut self, key: &StoreKey) {
         if !holds(Rule::CacheFollows) {
             self.records.remove(key);
         }

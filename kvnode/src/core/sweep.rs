@@ -50,12 +50,25 @@ pub(crate) struct Sweep {
     space: Space,
     segment: usize,
     after: Option<StoreKey>,
+    /// What was staged before this began is on disk, where a bite looks.
+    sees_all: bool,
 }
 
 impl Sweep {
     pub(crate) fn new(purpose: Purpose, ranges: Arc<RangeSet>) -> Self {
         let space = if purpose == Purpose::Forget { Space::Tombstones } else { Space::Records };
-        Self { purpose, ranges, space, segment: 0, after: None }
+        Self { purpose, ranges, space, segment: 0, after: None, sees_all: !holds(Rule::SweepSeesAll) }
+    }
+
+    /// Whether nothing that came before it is out of its sight.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.sees_all
+    }
+
+    /// A commit was made since this deletion was asked for: the records of that batch are on disk, and no others come
+    /// into ranges that are being deleted.
+    pub(crate) fn let_begin(&mut self) {
+        self.sees_all = true;
     }
 
     /// Stages one bite; whether nothing is left.
@@ -98,7 +111,7 @@ impl Sweep {
             return Ok(());
         }
         staging.remove(key.clone())?;
-        staging.show(&key);
+        staging.hide_where_broken(&key);
         Ok(())
     }
 }

@@ -4,9 +4,12 @@ use hashring::view::{Change, Kind, Node, OpenChange, Phase};
 use hashring::{Position, View};
 
 use super::*;
-use crate::handover::message::Verdict;
+use crate::handover::message::{Frame, Verdict};
 use crate::node::Operation;
 use crate::store::engine::memory::MemoryEngine;
+use crate::store::engine::{Source as _, Space};
+use crate::store::record::Record;
+use crate::version::Version;
 
 const NOW: Now = Now { steady: Duration::ZERO, wall_ms: 0 };
 
@@ -125,4 +128,49 @@ fn a_write_that_gets_no_version_changes_nothing_and_says_what_to_do() {
         "{refused}"
     );
     assert!(core.staging.get(&StoreKey::of(b"none")).unwrap().is_none());
+}
+
+#[test]
+fn a_wipe_sees_what_came_in_the_same_batch_before_it() {
+    let engine = MemoryEngine::new();
+    let identity = Identity { name: "n2".parse().unwrap(), id: Id(2), boot: Id(20), joins: true };
+    let mut core = Core::open(Arc::new(engine.clone()), Arc::new(ReadCache::new(0)), identity).unwrap();
+    let outlook = moving(5);
+    let range = outlook.moves[0].2.clone();
+    let beat = |outlook| {
+        let beat = BeatIn { cluster: Id(1), expect: Some(Id(2)), outlook: Some(outlook), erase: false };
+        Command::Beat(Box::new(beat), "beat")
+    };
+    let message = |session, sequence, frame| {
+        let (from, frames) = ("n1".parse().unwrap(), vec![frame]);
+        let message = Message { session, sequence, from, source_id: Id(1), source_boot: Id(10), frames };
+        Command::Message(message, "message")
+    };
+    let rest = |core: &mut Core<&'static str>| {
+        core.commit(NOW).unwrap();
+        while core.wake_at().is_some() {
+            core.commit(NOW).unwrap();
+        }
+    };
+    core.handle(beat(outlook), NOW).unwrap();
+    core.handle(message(5, 1, Frame::Open), NOW).unwrap();
+    rest(&mut core);
+
+    let keys = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| StoreKey::of(key.as_bytes()));
+    let key = keys.into_iter().find(|key| range.contains(key.position())).unwrap();
+    let record = Record {
+        version: Version(7),
+        modified_ms: 0,
+        expiry_ms: 0,
+        content_type: None,
+        content_encoding: None,
+        value: "v".into(),
+    };
+    let put = Frame::Put { key: key.clone(), record: record.encode(&key), version: record.version };
+    core.handle(message(5, 2, put), NOW).unwrap();
+    core.handle(beat(moving(6)), NOW).unwrap();
+    core.handle(message(6, 1, Frame::Open), NOW).unwrap();
+    rest(&mut core);
+    assert_eq!(engine.get(Space::Records, &key.0).unwrap(), None);
+    assert!(core.targets.values().all(|inbound| inbound.ready && inbound.session == 6));
 }

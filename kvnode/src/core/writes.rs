@@ -2,7 +2,7 @@
 
 use hashring::NodeName;
 
-use super::{Core, Effect, Fault, Now, fatal};
+use super::{Core, Effect, Fault, Now};
 use crate::handover::source::{Forward, Source};
 use crate::node::{Operation, Refused, Route, Write, Written};
 use crate::rules::{Rule, holds};
@@ -118,6 +118,15 @@ impl<T> Core<T> {
         self.counter += 1;
         Version::new(self.grant, self.counter)
             .inspect_err(|exhausted| tracing::error!(%exhausted, "a write was refused"))
+    }
+}
+
+/// Separates a broken engine, which stops the node, from a damaged record, which does not.
+fn fatal<V>(result: Result<V, Fault>) -> Result<Result<V, String>, EngineError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Fault::Engine(error)) => Err(error),
+        Err(Fault::Damaged(damage)) => Ok(Err(damage.to_string())),
     }
 }
 

@@ -80,6 +80,8 @@ pub enum Verdict {
     Applied,
     /// Not yet, for this reason: send it again.
     Busy(String),
+    /// Not yet: there is no room for it. Send it again.
+    Full,
     /// Never: this session is not, or no longer, what the receiver's view says.
     Stale(String),
 }
@@ -169,6 +171,7 @@ impl Ack {
             Verdict::Applied => (0, ""),
             Verdict::Busy(text) => (1, text.as_str()),
             Verdict::Stale(text) => (2, text.as_str()),
+            Verdict::Full => (3, ""),
         };
         out.put_u8(kind);
         put_bytes(&mut out, text.as_bytes());
@@ -196,6 +199,7 @@ impl Ack {
             0 => Verdict::Applied,
             1 => Verdict::Busy(text),
             2 => Verdict::Stale(text),
+            3 => Verdict::Full,
             _ => return Err(Malformed("unknown verdict")),
         };
         let tally = match input.try_get_u8().map_err(short)? {
@@ -324,7 +328,8 @@ mod tests {
     #[test]
     fn an_acknowledgement_survives_being_sent() {
         let tally = Tally { records: 1, bytes: 2, digest: Id(3) };
-        for verdict in [Verdict::Applied, Verdict::Busy("wiping".into()), Verdict::Stale("gone".into())] {
+        let texts = [Verdict::Busy("wiping".into()), Verdict::Stale("gone".into())];
+        for verdict in [Verdict::Applied, Verdict::Full].into_iter().chain(texts) {
             for tally in [None, Some(tally)] {
                 let ack = Ack { verdict: verdict.clone(), tally };
                 assert_eq!(Ack::decode(ack.encode()), Ok(ack));

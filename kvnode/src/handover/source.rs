@@ -14,7 +14,7 @@ use hashring::{Id, NodeName, RangeSet};
 
 use super::message::{Ack, Frame, Message, Verdict};
 use crate::node::{Write, Written};
-use crate::protocol::{MoveState, MoveStatus, Side};
+use crate::protocol::{MoveState, MoveStatus, Sequel, Side};
 use crate::rules::{Rule, holds};
 use crate::store::engine::Limit;
 use crate::store::ranges::PAGE;
@@ -86,6 +86,8 @@ pub struct Source<T> {
     copy: Copying,
     tallies: (Option<Tally>, Option<Tally>),
     trouble: Option<String>,
+    /// The last answer was that there is no room.
+    full: bool,
     paused: bool,
     rate: Option<u64>,
 }
@@ -98,7 +100,7 @@ enum Stage {
     CaughtUp,
     Sealing { since: Duration },
     Sealed { hold: Duration },
-    Void { reason: String, mismatch: bool },
+    Void { reason: String, sequel: Sequel },
 }
 
 #[derive(Debug)]
@@ -148,6 +150,7 @@ impl<T> Source<T> {
             copy: Copying::default(),
             tallies: (None, None),
             trouble: None,
+            full: false,
             paused: false,
             rate: None,
         }
@@ -321,6 +324,7 @@ impl<T> Source<T> {
         let Some(in_flight) = self.in_flight.as_mut().filter(|one| one.message.sequence == sequence) else {
             return (Vec::new(), false);
         };
+        self.full = matches!(result, Ok(Ack { verdict: Verdict::Full, .. }));
         match result {
             Err(error) => {
                 in_flight.resend = Some(now + RESEND);
@@ -330,13 +334,17 @@ impl<T> Source<T> {
                 in_flight.resend = Some(now + PROBE);
                 self.trouble = Some(format!("{}: {reason}", self.terms.to));
             }
+            Ok(Ack { verdict: Verdict::Full, .. }) => {
+                in_flight.resend = Some(now + PROBE);
+                self.trouble = Some(format!("the disk of {} is full", self.terms.to));
+            }
             Ok(Ack { verdict: Verdict::Stale(reason), .. }) if bound => {
                 // Only a newer view can free this side; it is on its way.
                 in_flight.resend = Some(now + RESEND);
                 self.trouble = Some(format!("{} refuses: {reason}", self.terms.to));
             }
             Ok(Ack { verdict: Verdict::Stale(reason), .. }) => {
-                return (self.void(format!("{} refuses: {reason}", self.terms.to), false), false);
+                return (self.void(format!("{} refuses: {reason}", self.terms.to), Sequel::Again), false);
             }
             Ok(Ack { verdict: Verdict::Applied, tally }) => return self.applied(tally, now),
         }
@@ -405,21 +413,23 @@ impl<T> Source<T> {
                     "{} counted {} records, {} bytes, {} has {} records, {} bytes, or they differ in content",
                     self.terms.from, here.records, here.bytes, self.terms.to, there.records, there.bytes
                 );
-                return self.void(reason, true);
+                return self.void(reason, Sequel::Doubt);
             }
         }
         let waits_too_long =
             self.may_give_up() && self.in_flight.as_ref().is_some_and(|one| one.first_sent + PATIENCE <= now);
         if waits_too_long {
             let trouble = self.trouble.take().unwrap_or_else(|| format!("{} is silent", self.terms.to));
-            return self.void(trouble, false);
+            // Wiped and copied anew, it would be full again.
+            let sequel = if self.full { Sequel::Person } else { Sequel::Again };
+            return self.void(trouble, sequel);
         }
         Vec::new()
     }
 
     /// Ends the session without effect: the writes on their way are to be applied here alone.
-    pub fn void(&mut self, reason: String, mismatch: bool) -> Vec<Forward<T>> {
-        self.stage = Stage::Void { reason, mismatch };
+    pub fn void(&mut self, reason: String, sequel: Sequel) -> Vec<Forward<T>> {
+        self.stage = Stage::Void { reason, sequel };
         let in_flight = self.in_flight.take().map(|one| one.forwards).unwrap_or_default();
         in_flight.into_iter().chain(self.outbox.drain(..)).collect()
     }
@@ -477,9 +487,7 @@ impl<T> Source<T> {
             Stage::Sealed { hold } => {
                 MoveState::Sealed { hold_us: u64::try_from(hold.as_micros()).unwrap_or(u64::MAX) }
             }
-            Stage::Void { reason, mismatch } => {
-                MoveState::Void { reason: reason.clone(), mismatch: *mismatch }
-            }
+            Stage::Void { reason, sequel } => MoveState::Void { reason: reason.clone(), sequel: *sequel },
         };
         MoveStatus {
             session: self.terms.session,

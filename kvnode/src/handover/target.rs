@@ -35,7 +35,7 @@ pub struct Inbound {
 }
 
 /// The count that a mark asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Count {
     /// No mark came to this process.
     #[default]
@@ -44,6 +44,8 @@ pub enum Count {
     Running,
     /// It is done.
     Done(Tally),
+    /// It could not be done, for this reason.
+    Failed(String),
 }
 
 /// What to do with a message.
@@ -101,8 +103,11 @@ pub fn judge(inbound: Option<&Inbound>, message: &Message, standing: Standing) -
             }
         }
         Some(known) if message.sequence <= known.sequence => Judgement::Answer(Verdict::Applied),
-        Some(known) if message.frames == [Frame::Probe] && known.count == Count::None => {
+        Some(Inbound { count: Count::None, .. }) if message.frames == [Frame::Probe] => {
             stale("the count was lost in a restart")
+        }
+        Some(Inbound { count: Count::Failed(reason), .. }) if message.frames == [Frame::Probe] => {
+            stale(&format!("it cannot count what has come: {reason}"))
         }
         Some(known) if message.sequence == known.sequence + 1 => Judgement::Apply,
         Some(_) => stale("a message is missing"),
@@ -130,7 +135,7 @@ impl Inbound {
     /// What was counted at the mark, once it is known.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
-        if let Count::Done(tally) = self.count { Some(tally) } else { None }
+        if let Count::Done(tally) = &self.count { Some(*tally) } else { None }
     }
 
     /// For the coordinator; `acts`: the new ring serves, and the old owner has sealed or need not.
@@ -218,10 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_a_restart_lost_ends_the_session() {
+    fn a_count_that_failed_or_that_a_restart_lost_ends_the_session_and_says_which() {
         let probe = message(2, vec![Frame::Probe]);
         assert!(is_stale(&judge(Some(&inbound(true)), &probe, Standing::Moving)));
         let counting = Inbound { count: Count::Running, ..inbound(true) };
         assert_eq!(judge(Some(&counting), &probe, Standing::Moving), Judgement::Apply);
+        let failed = Inbound { count: Count::Failed("record k is damaged".to_owned()), ..inbound(true) };
+        let Judgement::Answer(Verdict::Stale(said)) = judge(Some(&failed), &probe, Standing::Moving) else {
+            panic!("a count that failed is never done");
+        };
+        assert!(said.contains("record k is damaged"), "{said}");
     }
 }

@@ -48,9 +48,9 @@ pub struct View {
     pub copies: u8,
     /// The members, with the weights of the *serving* ring.
     pub nodes: BTreeMap<NodeName, Node>,
-    /// New owners that were given up and have not said hello since: what they took, only the old owners have.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub lost: BTreeSet<NodeName>,
+    /// New owners that were given up: what they took over, their old owners keep.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<NodeName, Lost>,
     /// Nodes that were removed; their folders may come back only erased.
     pub removed: Vec<Removed>,
     /// The change that is being carried out.
@@ -96,6 +96,18 @@ pub struct Node {
     pub weight: u16,
     /// Whether this proxy starts and stops its process.
     pub own: bool,
+}
+
+/// A new owner that was given up after the switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lost {
+    /// The epoch of that decision: a node that has acted on it or on a later one is back.
+    pub since: u64,
+    /// It is back with what it took over.
+    pub back: bool,
+    /// What its old owners keep, and delete once it is back.
+    pub kept: Option<Cleaning>,
 }
 
 /// A node that is no member any more.
@@ -316,7 +328,7 @@ impl View {
             points,
             copies: 1,
             nodes: BTreeMap::new(),
-            lost: BTreeSet::new(),
+            lost: BTreeMap::new(),
             removed: Vec::new(),
             open: None,
             queue: VecDeque::new(),

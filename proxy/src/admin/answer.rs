@@ -76,50 +76,10 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        let kind = Kind::of_slug(refusal.slug).unwrap_or_else(|| {
-            tracing::error!(slug = refusal.slug, "a refusal of no known type");
-            Kind::Internal
-        });
-        let mut problem = Problem::new(kind).detail(refusal.detail);
+        let mut problem = Problem::new(refusal.kind).detail(refusal.detail);
         for (name, fact) in refusal.facts {
             problem = problem.member(&name, fact);
         }
         problem.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    /// What these files give as the type of a refusal: the first text in quotes behind one of the makers.
-    fn refusals(folder: &Path, found: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                refusals(&path, found);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for maker in ["Refusal::new(RefusalKind::", "conflict(", "unavailable("] {
-                for call in text.split(maker).skip(1) {
-                    let before_end = call.split(';').next().unwrap_or_default();
-                    found.extend(before_end.split('"').nth(1).map(str::to_owned));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn each_refusal_of_the_cluster_is_a_known_type() {
-        let mut found = Vec::new();
-        refusals(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cluster")), &mut found);
-        for known in ["last-node", "no-kvnode", "not-stopped", "stopping", "malformed-order"] {
-            assert!(found.iter().any(|slug| slug == known), "{known} is not among {found:?}");
-        }
-        for slug in found {
-            assert!(Kind::of_slug(&slug).is_some(), "{slug} has no line in kvnode/src/problem/kind.rs");
-        }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use hashring::{NodeName, View};
+use hashring::{Id, NodeName, View};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kvnode::client::Client;
 use kvnode::protocol::{BEAT_PATH, Beat, SECRET_HEADER, Status};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::decide::to_erase;
 use super::decider::{Board, Errands, Local};
@@ -19,6 +19,8 @@ const CALM: Duration = Duration::from_millis(250);
 const BUSY: Duration = Duration::from_millis(25);
 /// A node that takes longer counts as silent.
 const DEADLINE: Duration = Duration::from_secs(1);
+/// Between two attempts to tell a node that it was removed.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Who asks, and what it needs for that.
 #[derive(Debug, Clone)]
@@ -62,13 +64,14 @@ impl Asker {
     async fn ask_one(self, name: NodeName) {
         let mut views = self.board.view.subscribe();
         let mut last: Option<Status> = None;
-        let mut url = String::new();
+        let (mut url, mut id, mut own) = (String::new(), None, false);
         loop {
             let view = views.borrow_and_update().clone();
             let Some(node) = view.nodes.get(&name) else {
-                return self.say_goodbye(&url, last.as_ref(), &view).await;
+                return self.say_goodbye(&name, &url, id, own).await;
             };
             url = self.url(&name).unwrap_or_else(|| node.url.clone());
+            (id, own) = (node.id, node.own);
             let behind = last.as_ref().is_some_and(|status| status.epoch < view.epoch);
             let beat = beat(&view, &name, last.as_ref(), behind);
             let heard = self.ask(&url, &beat).await;
@@ -82,13 +85,26 @@ impl Asker {
         }
     }
 
-    /// Lets a node know that it was removed, if it can be reached. It serves nothing any more in any case.
-    async fn say_goodbye(&self, url: &str, last: Option<&Status>, view: &View) {
-        let Some(expect) = last.map(|status| status.id) else { return };
-        let goodbye =
-            Beat { cluster: view.cluster, view: Some(view.clone()), expect: Some(expect), erase: false };
-        if let Err(error) = self.ask(url, &goodbye).await {
+    /// Lets a node know that it was removed. One that cannot be reached is asked until it can, for as long as this
+    /// process lives: no request is sent to it, but whoever talks to it directly would find it believing that it owns
+    /// its keys.
+    async fn say_goodbye(&self, name: &NodeName, url: &str, id: Option<Id>, own: bool) {
+        // One that never said hello has nothing to give.
+        while id.is_some() {
+            let view = self.view();
+            if view.nodes.contains_key(name) {
+                return;
+            }
+            let (cluster, view) = (view.cluster, Some((*view).clone()));
+            let goodbye = Beat { cluster, view, expect: id, erase: false };
+            // Whoever else answers there now: the node does not.
+            let Err(error) = self.ask(url, &goodbye).await else { return };
             tracing::debug!(url, error, "a removed node could not be told");
+            // An own one is being stopped.
+            if own {
+                return;
+            }
+            sleep(GOODBYE).await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The coordinator as the rest of the program sees it: it starts the parts and answers the admin plane.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -8,12 +8,13 @@ use std::time::Duration;
 use hashring::view::FinishedChange;
 use hashring::{Id, Member, NodeName, Ring, View};
 use kvnode::client::Client;
+use kvnode::problem;
 use kvnode::protocol::{Beat, Status};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::beats::{Asker, inner_headers};
-use super::decider::{Board, Decider, Errands, Local, unavailable};
+use super::decider::{Board, Decider, Errands, Local};
 use super::progress::progress;
 use super::requests::{self, Found};
 use super::store::ViewStore;
@@ -21,7 +22,7 @@ use super::survey;
 use crate::config::secret::Secret;
 use crate::control::{
     Accepted, AddServer, Adjust, Adopt, Cancelled, Control, Hello, Joined, Order, PlanReport, Progress,
-    Refusal, RefusalKind, RemoveServer, Reweight, Terms, Verification,
+    Refusal, RemoveServer, Reweight, Terms, Verification,
 };
 use crate::local::Supervisor;
 use crate::view::Bridge;
@@ -128,15 +129,18 @@ impl Coordinator {
 
     /// The records and bytes that a node reported last, and how many seconds ago.
     fn last_words(&self, name: &NodeName) -> Option<(u64, u64, u64)> {
-        let report = self.progress().nodes.remove(name)?;
-        Some((report.records?, report.bytes?, report.last_heard?.as_secs()))
+        let board = &self.asker.board;
+        let heard = board.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = heard.0.node(name)?;
+        let (status, at) = (seen.status.as_ref()?, seen.heard?);
+        Some((status.records, status.bytes, board.now().steady.saturating_sub(at).as_secs()))
     }
 
     async fn probe(&self, url: &str) -> Result<Status, Refusal> {
         let beat = Beat { cluster: self.view().cluster, view: None, expect: None, erase: false };
         self.asker.ask(url, &beat).await.map_err(|error| {
             let detail = format!("{error}; start a kvnode there first, with the secret of this cluster");
-            Refusal::new(RefusalKind::Conflict, "no-kvnode", detail).with("url", url)
+            Refusal::new(problem::Kind::NoKvnode, detail).with("url", url)
         })
     }
 
@@ -144,7 +148,7 @@ impl Coordinator {
         let Some(local) = &self.asker.local else {
             let detail = "this proxy does not start nodes itself (they are listed in its configuration): start a \
                           kvnode and give its URL, {\"url\":\"http://host:port\"}";
-            return Err(Refusal::new(RefusalKind::Conflict, "no-local-nodes", detail));
+            return Err(Refusal::new(problem::Kind::NoLocalNodes, detail));
         };
         let view = self.view();
         let queued =
@@ -155,7 +159,9 @@ impl Coordinator {
             Ok(address) => {
                 Ok(Found::Port { url: format!("http://{address}"), taken: folders(&local.folder) })
             }
-            Err(error) => Err(unavailable("no-free-port", &format!("no port for another node: {error}"))),
+            Err(error) => {
+                Err(Refusal::new(problem::Kind::NoFreePort, format!("no port for another node: {error}")))
+            }
         }
     }
 
@@ -179,10 +185,6 @@ impl Coordinator {
         };
         self.asker.errands.edit(edit).await
     }
-}
-
-fn members(weights: BTreeMap<NodeName, u16>) -> Vec<Member> {
-    weights.into_iter().map(|(name, weight)| Member { name, weight }).collect()
 }
 
 /// The names of nodes that have a folder already, whatever is in it.
@@ -221,9 +223,9 @@ impl Control for Coordinator {
         let now = self.asker.board.now();
         let (next, _) = requests::submit(&view, &order, &Terms::default(), &found, now)?;
         // It would begin when everything that waits is done.
-        let before = members(requests::planned(&view));
+        let before = requests::planned_members(&view);
         let next = next.unwrap_or_else(|| (*view).clone());
-        let after = members(requests::planned(&next));
+        let after = requests::planned_members(&next);
         let stored = self.progress().nodes.into_iter();
         let stored = stored.filter_map(|(name, node)| Some((name, (node.records?, node.bytes?)))).collect();
         let ring = |members: &[Member]| Ring::new(view.points, members.iter().cloned());
@@ -257,7 +259,7 @@ impl Control for Coordinator {
         }
         if !self.auto_join && self.view().node_by_id(hello.id).is_none() {
             let detail = "nodes do not join by themselves here (join.auto = false): an operator must add it";
-            return Err(Refusal::new(RefusalKind::Conflict, "no-auto-join", detail));
+            return Err(Refusal::new(problem::Kind::NoAutoJoin, detail));
         }
         let adopt = Adopt { url: hello.url, name: Some(hello.name), erase: false };
         let order = Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) });

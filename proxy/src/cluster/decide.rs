@@ -12,7 +12,7 @@ use hashring::view::{
     Change, Cleaning, FinishedChange, Kind, Node, OpenChange, Outcome, Phase, Receipt, Removed,
 };
 use hashring::{Id, NodeName, Plan, View};
-use kvnode::protocol::{MoveState, Side, Status};
+use kvnode::protocol::{MoveState, Sequel, Side, Status};
 use kvnode::rules::{Rule, holds};
 
 use super::sight::{GONE, Now, Seen, Sight};
@@ -55,11 +55,11 @@ pub fn decide(view: &View, plan: &Plan, sight: &mut Sight, now: Now) -> Result<O
     if !may_decide(view, sight, now)? {
         return Ok(None);
     }
-    if let Some(next) = admit(view, plan, sight) {
+    if let Some(next) = admit(view, plan, sight).or_else(|| notice(view, sight)) {
         return Ok(Some(next));
     }
     Ok(match &view.open {
-        None => clean(view, sight).or_else(|| begin(view, sight, now)),
+        None => clean(view, sight).or_else(|| release(view)).or_else(|| begin(view, sight, now)),
         Some(open) => match open.phase {
             Phase::Arriving => arrive(view, open, sight, since, now),
             Phase::Moving => go_on(view, open, plan, sight, since, now),
@@ -101,17 +101,21 @@ pub fn prevail(view: &View, sight: &Sight, process: Id, now: Now) -> Option<View
             node.boot = None;
         }
     }
-    let reason = || Some("ended by --trust-view".to_owned());
+    let reason = "ended by --trust-view";
     if let Some(open) = next.open.take() {
         if open.change.kind == Kind::AddServer && open.phase != Phase::Switched {
             next.nodes.remove(&open.change.node);
         }
-        remember(&mut next, ended(&open, Outcome::Failed, reason(), open.receipts.clone(), now));
+        remember(
+            &mut next,
+            ended(&open, Outcome::Failed, Some(reason.to_owned()), open.receipts.clone(), now),
+        );
     }
     while let Some(change) = next.queue.pop_front() {
-        next = fail(next, change, "ended by --trust-view", now);
+        next = fail(next, change, reason, now);
     }
     next.cleaning = None;
+    next.lost.values_mut().for_each(|lost| lost.kept = None);
     Some(next)
 }
 
@@ -194,12 +198,18 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
         let Some(status) = sight.node(name).and_then(|seen| seen.status.as_ref()) else { continue };
         let may_not =
             || refusal(view, name, node, status).is_some() || to_erase(view, name, status).is_some();
-        if node.boot == Some(status.boot) || may_not() {
+        // Its removal by force has begun: others serve its keys.
+        let leaves = view.open.as_ref().is_some_and(|open| open.change.force && open.change.node == *name);
+        if node.boot == Some(status.boot) || leaves || may_not() {
             continue;
         }
         let next = next.get_or_insert_with(|| view.successor());
         let epoch = next.epoch;
-        next.lost.remove(name);
+        next.lost.get_mut(name).into_iter().for_each(|lost| lost.back = true);
+        // From now on it serves, so its keys can be moved, and must be.
+        for change in next.queue.iter_mut().filter(|change| change.node == *name) {
+            (change.force, change.lost) = (false, None);
+        }
         if let Some(node) = next.nodes.get_mut(name) {
             (node.id, node.boot) = (Some(status.id), Some(status.boot));
             if node.grant == 0 || holds(Rule::GrantAtStart) {
@@ -220,18 +230,11 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
 }
 
 /// Opens the first change that waits, once all is cleaned: what was moved away must not lie where it may come back
-/// to. Only a dead node that is to be removed by force is not waited for.
+/// to. Only dead nodes that are to be removed by force are not waited for.
 fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     let mut next = view.successor();
     let gone = |change: &Change| change.force && !sight.is_up(view, &change.node, now.steady);
-    // Before all others: they would wait for the dead node, and it for them.
-    let first = view.queue.iter().position(gone).unwrap_or(0);
-    let mut left = view.cleaning.iter().flat_map(|cleaning| &cleaning.nodes);
-    let awaited = |name: &NodeName| !view.queue.get(first).is_some_and(|one| gone(one) && one.node == *name);
-    if left.any(awaited) {
-        return None;
-    }
-    let mut change = next.queue.remove(first)?;
+    let mut change = next.queue.remove(first(view, gone)?)?;
     next.cleaning = None;
     // It came back while this waited: its keys can be moved after all.
     if !gone(&change) {
@@ -280,10 +283,60 @@ fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
     Some(next)
 }
 
-fn fail(mut next: View, change: Change, reason: &str, now: Now) -> View {
+/// Takes note of nodes that are back although they were given up. Late words of a dead one do not count: it has not
+/// acted on the decision that gave it up.
+fn notice(view: &View, sight: &Sight) -> Option<View> {
+    let mut next = view.successor();
+    for (name, lost) in &mut next.lost {
+        lost.back |= sight.member(view, name).is_some_and(|status| status.epoch >= lost.since);
+    }
+    (next.lost != view.lost).then_some(next)
+}
+
+/// Lets old owners delete what they kept for a node that is back: if that dies later, it must not be taken for what
+/// the node had then.
+fn release(view: &View) -> Option<View> {
+    if view.cleaning.is_some() {
+        return None;
+    }
+    let (name, lost) = view.lost.iter().find(|(_, lost)| lost.back)?;
+    let mut next = view.successor();
+    next.lost.remove(name);
+    if let Some(kept) = &lost.kept {
+        let nodes: BTreeSet<NodeName> =
+            kept.nodes.iter().filter(|name| view.nodes.contains_key(*name)).cloned().collect();
+        // Whoever has cleaned up after the change itself has not done this.
+        let change = next.next_change;
+        next.next_change += 1;
+        next.cleaning = (!nodes.is_empty()).then(|| Cleaning { change, nodes, ..kept.clone() });
+    }
+    Some(next)
+}
+
+/// The place in the queue of the change that may begin. Those of dead nodes come before all others, which would wait
+/// for them.
+fn first(view: &View, gone: impl Fn(&Change) -> bool) -> Option<usize> {
+    let cleaning = view.cleaning.iter().filter(|_| holds(Rule::CleanBeforeNext));
+    let left: Vec<&NodeName> = cleaning.flat_map(|cleaning| &cleaning.nodes).collect();
+    let places = || view.queue.iter().enumerate();
+    let dead: Vec<(usize, &NodeName)> =
+        places().filter(|(_, one)| gone(one)).map(|(at, one)| (at, &one.node)).collect();
+    let Some((foremost, _)) = dead.first() else { return left.is_empty().then_some(0) };
+    // One for which only itself would have to delete something; or any, where all who would are dead.
+    let alone = dead.iter().find(|(_, node)| left.iter().all(|name| name == node)).map(|(at, _)| *at);
+    let all_dead = left.iter().all(|name| dead.iter().any(|(_, node)| node == name));
+    alone.or(all_dead.then_some(*foremost))
+}
+
+fn fail(next: View, change: Change, reason: &str, now: Now) -> View {
+    never_begun(next, change, Outcome::Failed, reason, now)
+}
+
+/// Ends a change that was not opened.
+pub(super) fn never_begun(mut next: View, change: Change, outcome: Outcome, reason: &str, now: Now) -> View {
     let ended = FinishedChange {
         change,
-        outcome: Outcome::Failed,
+        outcome,
         reason: Some(reason.to_owned()),
         started_ms: now.wall_ms,
         finished_ms: now.wall_ms,
@@ -317,7 +370,7 @@ fn arrive(view: &View, open: &OpenChange, sight: &Sight, since: Duration, now: N
         .and_then(|status| refusal(view, name, node, status).or_else(|| status.refusal.clone()));
     let silent = seen.and_then(|seen| seen.error.clone());
     let reason = refused.or(silent).unwrap_or_else(|| "it did not say hello".to_owned());
-    Some(drop_open(view, Outcome::Failed, Some(format!("{name} did not join within 10 s: {reason}")), now))
+    Some(drop_open(view, Outcome::Failed, format!("{name} did not join within 10 s: {reason}"), now))
 }
 
 /// The copy goes on, begins anew, or is done and the new ring may serve.
@@ -339,22 +392,25 @@ fn go_on(
     let everyone_up = plan.moves.iter().all(|one| up(&one.from) && up(&one.to));
 
     let voids = sources().filter_map(|state| match state {
-        Some(MoveState::Void { reason, mismatch }) => Some((reason, *mismatch)),
+        Some(MoveState::Void { reason, sequel }) => Some((reason, *sequel)),
         _ => None,
     });
-    let void = voids.max_by_key(|(_, mismatch)| *mismatch);
-    if let Some((reason, mismatch)) = void {
-        let stopping = mismatch && open.stopped.is_none() && open.mismatches + 1 >= MISMATCHES;
+    if let Some((reason, sequel)) = voids.max_by_key(|(_, sequel)| *sequel) {
+        let stopping = match sequel {
+            Sequel::Again => None,
+            Sequel::Doubt => (open.mismatches + 1 >= MISMATCHES)
+                .then(|| format!("twice the two sides counted differently: {reason}")),
+            Sequel::Person => Some(reason.clone()),
+        };
+        let stopping = stopping.filter(|_| open.stopped.is_none());
         let held = open.stopped.is_some() || !everyone_up || since + SESSION_PAUSE > now.steady;
-        if !stopping && held {
+        if stopping.is_none() && held {
             return None;
         }
         let mut next = restart(view);
         if let Some(open) = next.open.as_mut() {
-            open.mismatches += u32::from(mismatch);
-            if stopping {
-                open.stopped = Some(format!("twice the two sides counted differently: {reason}"));
-            }
+            open.mismatches += u32::from(sequel == Sequel::Doubt);
+            open.stopped = stopping;
         }
         return Some(next);
     }
@@ -431,8 +487,15 @@ fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
         target.is_some_and(|target| target.state == MoveState::Acting)
             && (sealed || !sight.is_up(view, &one.from, now.steady))
     };
-    let waits_for_nobody = |one: &hashring::Move| open.change.force || open.given_up.contains(&one.to);
-    if !plan.moves.iter().all(|one| waits_for_nobody(one) || acts(one)) {
+    // A new owner that was given up may come back, and acts then: the old one must have heard of the switch.
+    let serves_no_more = |one: &hashring::Move| {
+        let source = sight.source(view, session, &one.from, &one.to);
+        open.given_up.contains(&one.from)
+            || matches!(source, Some(MoveState::Sealing | MoveState::Sealed { .. }))
+    };
+    let need_not_act =
+        |one: &hashring::Move| open.change.force || open.given_up.contains(&one.to) && serves_no_more(one);
+    if !plan.moves.iter().all(|one| need_not_act(one) || acts(one)) {
         return None;
     }
     let mut receipts = open.receipts.clone();
@@ -449,14 +512,25 @@ fn finish(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, now: Now) 
     let spares = plan.moves.iter().any(|one| !open.change.force && open.given_up.contains(&one.to));
     let leaves = open.change.kind == Kind::RemoveServer && !taken_back && !spares;
     if leaves && let Some(node) = next.nodes.remove(&open.change.node) {
-        next.lost.remove(&open.change.node);
+        // One that handed its keys over was back.
+        if open.change.force {
+            next.lost.remove(&open.change.node);
+        }
+        next.lost.get_mut(&open.change.node).into_iter().for_each(|lost| lost.back = true);
         next.removed.push(Removed { name: open.change.node.clone(), id: node.id, change: open.change.id });
     }
     // A removed node keeps its disk as it was.
     let losing = plan.moves.iter().map(|one| &one.from).filter(|name| next.nodes.contains_key(*name));
     let losing: BTreeSet<NodeName> = losing.cloned().collect();
     if let Some((before, after)) = view.open_members().filter(|_| !losing.is_empty()) {
-        let spared = open.given_up.clone();
+        let spared = if holds(Rule::OldOwnersKeep) { open.given_up.clone() } else { BTreeSet::new() };
+        for (name, lost) in next.lost.iter_mut().filter(|(name, _)| open.given_up.contains(*name)) {
+            let kept = plan.moves.iter().filter(|one| one.to == *name).map(|one| one.from.clone());
+            let nodes = kept.filter(|from| losing.contains(from)).collect();
+            let others = plan.moves.iter().map(|one| one.to.clone()).filter(|to| to != name).collect();
+            let (change, before, after) = (open.change.id, before.clone(), after.clone());
+            lost.kept = Some(Cleaning { change, before, after, nodes, spared: others });
+        }
         next.cleaning = Some(Cleaning { change: open.change.id, before, after, nodes: losing, spared });
     }
     remember(&mut next, ended(open, Outcome::Done, None, receipts, now));
@@ -480,7 +554,7 @@ fn clean(view: &View, sight: &Sight) -> Option<View> {
 }
 
 /// Drops the open change before its switch: the old ring stays.
-pub(super) fn drop_open(view: &View, outcome: Outcome, reason: Option<String>, now: Now) -> View {
+pub(super) fn drop_open(view: &View, outcome: Outcome, reason: String, now: Now) -> View {
     let mut next = view.successor();
     let Some(open) = next.open.take() else { return next };
     if open.change.kind == Kind::AddServer {
@@ -493,11 +567,13 @@ pub(super) fn drop_open(view: &View, outcome: Outcome, reason: Option<String>, n
         let received = plan.moves.into_iter().map(|one| one.to).filter(|name| next.nodes.contains_key(name));
         let nodes: BTreeSet<NodeName> = received.collect();
         if !nodes.is_empty() {
-            let (change, spared) = (open.change.id, view.lost.clone());
+            let lost = view.lost.iter().filter(|(_, lost)| !lost.back && holds(Rule::LostIsSpared));
+            let spared = lost.map(|(name, _)| name.clone()).collect();
+            let change = open.change.id;
             next.cleaning = Some(Cleaning { change, before: after, after: before, nodes, spared });
         }
     }
-    remember(&mut next, ended(&open, outcome, reason, Vec::new(), now));
+    remember(&mut next, ended(&open, outcome, Some(reason), Vec::new(), now));
     next
 }
 
@@ -519,7 +595,7 @@ fn ended(
     }
 }
 
-pub(super) fn remember(next: &mut View, ended: FinishedChange) {
+fn remember(next: &mut View, ended: FinishedChange) {
     next.finished.push_back(ended);
     while next.finished.len() > REMEMBERED_CHANGES {
         next.finished.pop_front();

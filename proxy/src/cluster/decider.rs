@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 use hashring::view::Phase;
 use hashring::{Id, NodeName, Plan, View};
 use kvnode::fail_points::reached;
+use kvnode::problem;
 use kvnode::protocol::{MoveState, Status};
 use tokio::sync::{oneshot, watch};
 
 use super::decide::{decide, may_decide, prevail, refusal};
 use super::sight::{Now, Sight};
 use super::store::{StoreError, ViewStore};
-use crate::control::{Refusal, RefusalKind};
+use crate::control::Refusal;
 use crate::local::{ChildSpec, ChildState, Supervisor};
 use crate::view::Bridge;
 
@@ -125,7 +126,7 @@ impl Errands {
         self.run(Box::new(move |decider| {
             let _ = sender.send(decider.edit(edit));
         }));
-        answer.await.unwrap_or_else(|_| Err(unavailable("stopping", "the proxy is stopping")))
+        answer.await.unwrap_or_else(|_| Err(Refusal::new(problem::Kind::Stopping, "the proxy is stopping")))
     }
 
     fn run(&self, errand: Errand) {
@@ -168,10 +169,12 @@ impl Decider {
             }
             self.prevails = false;
         }
-        self.cleared |= may_decide(&self.view, &self.sight, now) == Ok(true);
         if !self.cleared {
-            return self
-                .set_halted(may_decide(&self.view, &self.sight, now).err().map(|halt| halt.to_string()));
+            match may_decide(&self.view, &self.sight, now) {
+                Ok(true) => self.cleared = true,
+                Ok(false) => return self.set_halted(None),
+                Err(halt) => return self.set_halted(Some(halt.to_string())),
+            }
         }
         loop {
             if let Some(next) = self.moved_child() {
@@ -197,17 +200,18 @@ impl Decider {
         edit: impl FnOnce(&View, Now) -> Result<(Option<View>, R), Refusal>,
     ) -> Result<R, Refusal> {
         if let Some(halted) = self.board.halted() {
-            return Err(unavailable("halted", &halted));
+            return Err(Refusal::new(problem::Kind::Halted, halted));
         }
         if !self.cleared {
-            return Err(unavailable(
-                "starting",
+            return Err(Refusal::new(
+                problem::Kind::Starting,
                 "the proxy has just started and hears its nodes first: ask again in a second",
             ));
         }
         let (next, result) = edit(&self.view, self.board.now())?;
         if let Some(next) = next {
-            self.stand(next).map_err(|error| unavailable("view-not-written", &error.to_string()))?;
+            self.stand(next)
+                .map_err(|error| Refusal::new(problem::Kind::ViewNotWritten, error.to_string()))?;
         }
         Ok(result)
     }
@@ -377,8 +381,4 @@ fn log(before: &View, after: &View) {
     } else {
         tracing::debug!(epoch = after.epoch, "decided");
     }
-}
-
-pub(super) fn unavailable(slug: &'static str, detail: &str) -> Refusal {
-    Refusal::new(RefusalKind::Unavailable, slug, detail)
 }

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashring::ring::{MAX_MEMBERS, MAX_RING_POINTS};
-use hashring::view::{Change, Kind, Loss, Newcomer, Outcome, Phase};
+use hashring::view::{Change, Kind, Loss, Lost, Newcomer, Outcome, Phase};
 use hashring::{Member, NodeName, Plan, Ring, View};
+use kvnode::problem;
 use kvnode::protocol::Status;
 use kvnode::rules::{Rule, holds};
 
-use super::decide::{drop_open, remember};
+use super::decide::{drop_open, never_begun};
 use super::sight::Now;
-use crate::control::{
-    Accepted, Adjust, Adopt, Cancelled, Order, Refusal, RefusalKind, RemoveServer, Reweight, Terms,
-};
+use crate::control::{Accepted, Adjust, Adopt, Cancelled, Order, Refusal, RemoveServer, Reweight, Terms};
+
+/// Why a change ended that an operator cancelled.
+const CANCELLED: &str = "cancelled by an operator";
 
 /// What the shell found out before it asks.
 #[derive(Debug, Clone)]
@@ -108,7 +110,12 @@ pub fn adjust(view: &View, id: u64, adjust: &Adjust, up: bool) -> Result<View, R
     change.paused = adjust.paused.unwrap_or(change.paused);
     change.rate = adjust.rate.unwrap_or(change.rate);
     if resumed && let Some(open) = next.open.as_mut() {
-        (open.stopped, open.mismatches) = (None, 0);
+        let stopped = open.stopped.take();
+        open.mismatches = 0;
+        // Tried again from the beginning: how the last attempt ended must not stop this one.
+        if stopped.is_some() && open.phase == Phase::Moving {
+            open.session = next.epoch;
+        }
     }
     Ok(next)
 }
@@ -116,7 +123,7 @@ pub fn adjust(view: &View, id: u64, adjust: &Adjust, up: bool) -> Result<View, R
 /// Lets the new owners act although this old owner has not sealed. They have every write that it acknowledged; what
 /// would be unsafe is that it still answers.
 fn force_seal(next: &mut View, id: u64, name: &NodeName, up: bool) -> Result<(), Refusal> {
-    let conflict = |slug, detail| Err(Refusal::new(RefusalKind::Conflict, slug, detail));
+    let refuse = |kind, detail| Err(Refusal::new(kind, detail));
     let plan = next.open_plan().unwrap_or_default();
     let waits = next.queue.iter().any(|change| change.id == id);
     let open = next.open.as_mut().filter(|open| open.change.id == id);
@@ -127,13 +134,16 @@ fn force_seal(next: &mut View, id: u64, name: &NodeName, up: bool) -> Result<(),
         let detail = format!(
             "change {id} has not switched, so no seal is waited for: DELETE /admin/changes/{id} cancels it, and nothing is lost"
         );
-        return conflict("not-switched", detail);
+        return refuse(problem::Kind::NotSwitched, detail);
     };
     if !plan.moves.iter().any(|one| one.from == *name) {
-        return conflict("no-seal-awaited", format!("{name} gives nothing away in change {id}"));
+        return refuse(problem::Kind::NoSealAwaited, format!("{name} gives nothing away in change {id}"));
     }
     if up {
-        return conflict("not-stopped", format!("{name} answers: it seals by itself; stop it first"));
+        return refuse(
+            problem::Kind::NotStopped,
+            format!("{name} answers: it seals by itself; stop it first"),
+        );
     }
     open.given_up.insert(name.clone());
     Ok(())
@@ -147,7 +157,7 @@ fn give_up(next: &mut View, name: &NodeName) {
         open.given_up.insert(name.clone());
     }
     if plan.moves.iter().any(|one| one.to == *name) {
-        next.lost.insert(name.clone());
+        next.lost.insert(name.clone(), Lost { since: next.epoch, back: false, kept: None });
     }
 }
 
@@ -156,10 +166,9 @@ fn give_up(next: &mut View, name: &NodeName) {
 /// # Errors
 /// [`Refusal`] where there is no such change, or it has ended.
 pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refusal> {
-    let reason = Some("cancelled by an operator".to_owned());
     if let Some(open) = view.open.as_ref().filter(|open| open.change.id == id) {
         if open.phase != Phase::Switched || !holds(Rule::CancelReverses) {
-            return Ok((drop_open(view, Outcome::Cancelled, reason, now), Cancelled::Dropped));
+            return Ok((drop_open(view, Outcome::Cancelled, CANCELLED.to_owned(), now), Cancelled::Dropped));
         }
         if let Some(reverse) = view.queue.iter().find(|change| change.reverses == Some(id)) {
             return Ok((view.clone(), Cancelled::Reverse(reverse.id)));
@@ -179,17 +188,7 @@ pub fn cancel(view: &View, id: u64, now: Now) -> Result<(View, Cancelled), Refus
         return Err(not_running(view, id));
     };
     if let Some(change) = next.queue.remove(at) {
-        let started_ms = change.requested_ms;
-        let ended = hashring::view::FinishedChange {
-            change,
-            outcome: Outcome::Cancelled,
-            reason,
-            started_ms,
-            finished_ms: now.wall_ms,
-            receipts: Vec::new(),
-            given_up: BTreeSet::new(),
-        };
-        remember(&mut next, ended);
+        next = never_begun(next, change, Outcome::Cancelled, CANCELLED, now);
     }
     Ok((next, Cancelled::Dropped))
 }
@@ -265,17 +264,17 @@ fn repeated(view: &View, order: &Order, terms: &Terms) -> Result<Option<Accepted
         return Ok(Some(Accepted::Same(change.id)));
     }
     let detail = format!("this Idempotency-Key was used for change {}, which is another order", change.id);
-    Err(Refusal::new(RefusalKind::Conflict, "idempotency-key-reused", detail))
+    Err(Refusal::new(problem::Kind::IdempotencyKeyReused, detail))
 }
 
 /// What a running node joins as; or that it is one of us, or on its way.
 fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcomer, Accepted>, Refusal> {
-    let conflict = |slug, detail: String| Err(Refusal::new(RefusalKind::Conflict, slug, detail));
+    let refuse = |kind, detail: String| Err(Refusal::new(kind, detail));
     let (name, url) = (&status.name, &adopt.url);
     if let Some(wanted) = adopt.name.as_ref().filter(|wanted| *wanted != name) {
         let detail =
             format!("the node at {url} was started as {name}, not {wanted}: a node keeps its own name");
-        return conflict("name-differs", detail);
+        return refuse(problem::Kind::NameDiffers, detail);
     }
     let id_of = |change: &Change| change.newcomer.as_ref().and_then(|newcomer| newcomer.id);
     if let Some(change) = unended(view).find(|change| id_of(change) == Some(status.id)) {
@@ -291,11 +290,11 @@ fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcome
     let promised = unended(view).any(|change| change.kind == Kind::AddServer && change.node == *name);
     if view.nodes.contains_key(name) || promised {
         let detail = format!("another node has the name {name}: start this one with a name of its own");
-        return conflict("name-in-use", detail);
+        return refuse(problem::Kind::NameInUse, detail);
     }
     if let Some(cluster) = status.cluster.filter(|cluster| *cluster != view.cluster) {
         let detail = format!("the node at {url} belongs to another cluster ({cluster})");
-        return conflict("other-cluster", detail);
+        return refuse(problem::Kind::OtherCluster, detail);
     }
     let was_removed = view.removed.iter().any(|removed| removed.id == Some(status.id));
     if (was_removed || status.cluster.is_some()) && !adopt.erase {
@@ -304,17 +303,17 @@ fn adopted(view: &View, adopt: &Adopt, status: &Status) -> Result<Result<Newcome
              again, empty",
             status.records
         );
-        return conflict("was-removed", detail);
+        return refuse(problem::Kind::WasRemoved, detail);
     }
     if status.records > 0 && !(was_removed && adopt.erase) {
         let detail = format!(
             "the node at {url} holds {} records of its own: only an empty node can join; start it on a new folder",
             status.records
         );
-        return conflict("not-empty", detail);
+        return refuse(problem::Kind::NotEmpty, detail);
     }
     if let Some((other, _)) = view.nodes.iter().find(|(_, node)| node.url == *url) {
-        return conflict("url-in-use", format!("{url} is the address of {other}"));
+        return refuse(problem::Kind::UrlInUse, format!("{url} is the address of {other}"));
     }
     Ok(Ok(Newcomer { url: url.clone(), id: Some(status.id), own: false, erase: adopt.erase }))
 }
@@ -328,7 +327,7 @@ fn removal(
     let name = &remove.name;
     if remove.force && up {
         let detail = format!("{name} answers: remove it without force, so that its keys move");
-        return Err(Refusal::new(RefusalKind::Conflict, "not-dead", detail));
+        return Err(Refusal::new(problem::Kind::NotDead, detail));
     }
     let leaving = unended(view).find(|change| change.kind == Kind::RemoveServer && change.node == *name);
     if let Some(change) = leaving {
@@ -341,7 +340,7 @@ fn removal(
             let detail = format!(
                 "change {id} removes {name} already, but not by force: DELETE /admin/changes/{id} cancels it, then ask again"
             );
-            return Err(Refusal::new(RefusalKind::Conflict, "removed-without-force", detail));
+            return Err(Refusal::new(problem::Kind::RemovedWithoutForce, detail));
         }
         return Ok(Err(Accepted::Same(change.id)));
     }
@@ -352,7 +351,9 @@ fn removal(
         }
         return Err(unknown_node(view, name));
     }
-    keep_one(view, name)?;
+    // One that goes by force goes first, so what waits does not count; it is checked again when it begins.
+    let weights = if remove.force { serving(view) } else { planned(view) };
+    keep_one(&weights, name)?;
     let lost = remove.force.then(|| Loss {
         ranges: arcs_of(view, name),
         keys: last.map(|(records, ..)| records),
@@ -377,25 +378,27 @@ fn reweighting(view: &View, reweight: &Reweight) -> Result<Result<Draft, Accepte
         Some(_) => {}
     }
     if weight == 0 {
-        keep_one(view, name)?;
+        keep_one(&planned(view), name)?;
     }
     Ok(Ok(Draft { kind: Kind::Reweight, node: name.clone(), weight, newcomer: None, lost: None }))
 }
 
 /// How many arcs of the ring a node owns once everything that waits is done.
 fn arcs_of(view: &View, name: &NodeName) -> usize {
-    let planned = planned(view);
-    let ring = |without: bool| {
-        let members = planned.iter().filter(|(node, _)| !(without && *node == name));
-        Ring::new(view.points, members.map(|(name, weight)| Member { name: name.clone(), weight: *weight }))
-    };
-    Plan::between(&ring(false), &ring(true)).moves.iter().map(|one| one.ranges.len()).sum()
+    let with = planned_members(view);
+    let without: Vec<Member> = with.iter().filter(|member| member.name != *name).cloned().collect();
+    let ring = |members: Vec<Member>| Ring::new(view.points, members);
+    Plan::between(&ring(with), &ring(without)).moves.iter().map(|one| one.ranges.len()).sum()
+}
+
+/// The members of the ring once everything that waits is done.
+pub(super) fn planned_members(view: &View) -> Vec<Member> {
+    planned(view).into_iter().map(|(name, weight)| Member { name, weight }).collect()
 }
 
 /// The weights once everything that waits is done.
-pub(super) fn planned(view: &View) -> BTreeMap<NodeName, u16> {
-    let mut weights: BTreeMap<NodeName, u16> =
-        view.nodes.iter().map(|(name, node)| (name.clone(), node.weight)).collect();
+fn planned(view: &View) -> BTreeMap<NodeName, u16> {
+    let mut weights = serving(view);
     for change in unended(view) {
         match change.kind {
             Kind::RemoveServer => {
@@ -409,12 +412,16 @@ pub(super) fn planned(view: &View) -> BTreeMap<NodeName, u16> {
     weights
 }
 
-fn keep_one(view: &View, leaving: &NodeName) -> Result<(), Refusal> {
-    if planned(view).iter().any(|(name, weight)| name != leaving && *weight > 0) {
+fn serving(view: &View) -> BTreeMap<NodeName, u16> {
+    view.nodes.iter().map(|(name, node)| (name.clone(), node.weight)).collect()
+}
+
+fn keep_one(weights: &BTreeMap<NodeName, u16>, leaving: &NodeName) -> Result<(), Refusal> {
+    if weights.iter().any(|(name, weight)| name != leaving && *weight > 0) {
         return Ok(());
     }
     let detail = format!("no other node would be left to hold the keys of {leaving}: add one first");
-    Err(Refusal::new(RefusalKind::Conflict, "last-node", detail))
+    Err(Refusal::new(problem::Kind::LastNode, detail))
 }
 
 /// A ring beyond the limits of `hashring` would own nothing.
@@ -427,7 +434,7 @@ fn keep_ring_small(view: &View, draft: &Draft) -> Result<(), Refusal> {
     }
     let detail =
         format!("the ring would have {points} points, more than {MAX_RING_POINTS}: give nodes lower weights");
-    Err(Refusal::new(RefusalKind::Conflict, "ring-too-large", detail))
+    Err(Refusal::new(problem::Kind::RingTooLarge, detail))
 }
 
 fn own_name(next: &mut View, taken: &BTreeSet<NodeName>) -> Result<NodeName, Refusal> {
@@ -445,17 +452,17 @@ fn own_name(next: &mut View, taken: &BTreeSet<NodeName>) -> Result<NodeName, Ref
 fn unknown_node(view: &View, name: &NodeName) -> Refusal {
     let names: Vec<&str> = view.nodes.keys().map(NodeName::as_str).collect();
     let detail = format!("there is no node {name}; the nodes are {}", names.join(", "));
-    Refusal::new(RefusalKind::NotFound, "unknown-node", detail)
+    Refusal::new(problem::Kind::UnknownNode, detail)
 }
 
 fn not_running(view: &View, id: u64) -> Refusal {
     if view.finished.iter().any(|ended| ended.change.id == id) {
-        return Refusal::new(RefusalKind::Conflict, "change-ended", format!("change {id} has ended"));
+        return Refusal::new(problem::Kind::ChangeEnded, format!("change {id} has ended"));
     }
-    Refusal::new(RefusalKind::NotFound, "unknown-change", format!("there is no change {id}"))
+    Refusal::new(problem::Kind::UnknownChange, format!("there is no change {id}"))
 }
 
 /// The shell asked with something that does not belong to the order.
 fn mistaken() -> Refusal {
-    Refusal::new(RefusalKind::BadRequest, "malformed-order", "the order lacks what it needs")
+    Refusal::new(problem::Kind::MalformedOrder, "the order lacks what it needs")
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use hashring::view::{Kind, Newcomer, Outcome};
 use http::Method;
-use keyway::control::{
-    Accepted, AddServer, Adopt, Order, Refusal, RefusalKind, RemoveServer, Reweight, Terms,
-};
+use keyway::control::{Accepted, AddServer, Adopt, Order, Refusal, RemoveServer, Reweight, Terms};
+use kvnode::problem;
 
 use crate::fake::{Asked, Fixture, change, finished, request};
 
@@ -147,18 +146,18 @@ async fn what_is_so_already_is_200() {
 #[tokio::test]
 async fn a_refusal_is_passed_on_with_its_facts() {
     let fixture = Fixture::new();
-    for (kind, slug, status) in [
-        (RefusalKind::BadRequest, "malformed-order", 400),
-        (RefusalKind::NotFound, "unknown-node", 404),
-        (RefusalKind::Conflict, "last-node", 409),
-        (RefusalKind::Unavailable, "no-free-port", 503),
+    for (kind, status) in [
+        (problem::Kind::MalformedOrder, 400),
+        (problem::Kind::UnknownNode, 404),
+        (problem::Kind::LastNode, 409),
+        (problem::Kind::NoFreePort, 503),
         // Nobody knows whether it was taken, so it must not look as if it could be sent again.
-        (RefusalKind::Unavailable, "stopping", 500),
+        (problem::Kind::Stopping, 500),
     ] {
-        let refusal = Refusal::new(kind, slug, "add one first").with("records", 12);
+        let refusal = Refusal::new(kind, "add one first").with("records", 12);
         *fixture.cluster.accept.lock().unwrap() = Err(refusal);
         let answered = fixture.post("/remove-server?name=n2", "").await;
-        assert_eq!(answered.problem(status, slug), "add one first");
+        assert_eq!(answered.problem(status, kind.slug()), "add one first");
         assert_eq!(answered.json()["records"], 12);
         assert_eq!(answered.headers.contains_key("retry-after"), status == 503);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hashring::NodeName;
 use kvnode::conditions::{Conditions, Tags};
 use kvnode::node::{Operation as Change, Write, Written};
 
@@ -28,15 +29,26 @@ pub struct Doing {
     pub action: Action,
     /// When it began.
     pub start: Duration,
-    /// It was sent and may take effect.
-    pub at_large: bool,
+    /// It was sent to this node, and may take effect.
+    pub at_large: Option<NodeName>,
+}
+
+/// An operation, with what a client cannot know of it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What the client did, and was told.
+    pub operation: Operation,
+    /// Who answered, or may have taken it.
+    pub node: NodeName,
+    /// When that node answered; `None` = never, as far as anyone knows.
+    pub served: Option<Duration>,
 }
 
 /// What all clients saw.
 #[derive(Debug, Default)]
 pub struct History {
     /// By key.
-    pub keys: BTreeMap<Bytes, Vec<Operation>>,
+    pub keys: BTreeMap<Bytes, Vec<Seen>>,
     /// Operations that were answered.
     pub answered: u64,
     next_value: u64,
@@ -57,14 +69,14 @@ impl Client {
             _ => Action::Get(None),
         };
         self.turn += 1;
-        self.doing = Some(Doing { key: key.clone(), action, start: now, at_large: false });
+        self.doing = Some(Doing { key: key.clone(), action, start: now, at_large: None });
     }
 
-    /// The operation has its answer.
-    pub fn end(&mut self, action: Action, history: &mut History, now: Duration) {
+    /// The operation has its answer, which the node gave at the time `served`.
+    pub fn end(&mut self, action: Action, history: &mut History, served: Duration, now: Duration) {
         if let Some(doing) = self.doing.take() {
             history.answered += 1;
-            history.add(doing, action, Some(now));
+            history.add(doing, action, Some((served, now)));
         }
     }
 
@@ -73,7 +85,7 @@ impl Client {
         if let Some(doing) = self.doing.take() {
             let action = doing.action;
             // What was surely never applied need not be explained; nor need a read that nobody saw.
-            if doing.at_large && !matches!(action, Action::Get(_)) {
+            if !matches!(action, Action::Get(_)) {
                 history.add(doing, action, None);
             }
         }
@@ -103,9 +115,11 @@ impl History {
         Ok(())
     }
 
-    fn add(&mut self, doing: Doing, action: Action, end: Option<Duration>) {
-        let operation = Operation { start: doing.start, end, action };
-        self.keys.entry(doing.key).or_default().push(operation);
+    fn add(&mut self, doing: Doing, action: Action, answer: Option<(Duration, Duration)>) {
+        let Some(node) = doing.at_large else { return };
+        let operation = Operation { start: doing.start, end: answer.map(|(_, end)| end), action };
+        let served = answer.map(|(served, _)| served);
+        self.keys.entry(doing.key).or_default().push(Seen { operation, node, served });
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`process`]: one node's process;
 //! - [`clients`]: what clients do, and what they are told;
 //! - [`linear`]: judges the recorded histories;
+//! - [`losses`]: judges those of keys whose owner lost its disk;
 //! - [`scenarios`]: single nodes in situations that a sound cluster does not bring about.
 //!
 //! The same seed gives the same run, to the last event.
@@ -13,6 +14,7 @@
 pub mod clients;
 pub mod dice;
 pub mod linear;
+pub mod losses;
 pub mod process;
 pub mod scenarios;
 pub mod world;

@@ -9,7 +9,7 @@ use kvnode::fence::Fence;
 use kvnode::node::{Refused, Route};
 use kvnode::rules::{Rule, holds};
 use kvnode::store::cache::ReadCache;
-use kvnode::store::engine::memory::MemoryEngine;
+use kvnode::store::engine::memory::{Lost, MemoryEngine};
 use kvnode::store::engine::{Engine, Source, Space};
 use kvnode::store::record::{Record, StoreKey};
 
@@ -47,6 +47,8 @@ pub struct Node {
     pub running: Option<Running>,
     /// It is stopped (as by SIGSTOP) until then.
     pub frozen_until: Duration,
+    /// Its disk is gone, or seems to be: it is not started.
+    pub lost: bool,
 }
 
 /// A node's process.
@@ -58,20 +60,27 @@ pub struct Running {
     fence: Option<Arc<Fence>>,
     /// Counts the fences.
     generation: u64,
+    /// What waits until the commit that is under way is done.
+    inbox: Vec<Command<Waiter>>,
+    /// Commands were taken in, and what they changed is on its way to the disk.
+    committing: bool,
+    /// When it is woken next.
+    wakes: Option<Duration>,
 }
 
 impl Node {
     /// A node with an empty disk that does not run.
     #[must_use]
     pub fn new(name: NodeName, id: Id) -> Self {
-        Self { name, id, disk: MemoryEngine::new(), starts: 0, running: None, frozen_until: Duration::ZERO }
+        let (disk, frozen_until) = (MemoryEngine::new(), Duration::ZERO);
+        Self { name, id, disk, starts: 0, running: None, frozen_until, lost: false }
     }
 
-    /// Starts a new process on the disk; gives the effects of its start.
+    /// Starts a new process on the disk.
     ///
     /// # Panics
     /// Where the disk of the node holds what it cannot read: that is a failed run.
-    pub fn start(&mut self, now: Now) -> Vec<Effect<Waiter>> {
+    pub fn start(&mut self) {
         self.starts += 1;
         let boot = Id(self.id.0 << 32 | u128::from(self.starts));
         let identity = Identity { name: self.name.clone(), id: self.id, boot, joins: true };
@@ -79,20 +88,46 @@ impl Node {
         let cache = Arc::new(ReadCache::new(1 << 20));
         let core = Core::open(engine, cache.clone(), identity);
         let core = core.unwrap_or_else(|fault| unreachable!("{} cannot start: {fault}", self.name));
-        self.running = Some(Running { boot, core, cache, fence: None, generation: 0 });
-        self.turn(Vec::new(), now)
+        self.running = Some(Running {
+            boot,
+            core,
+            cache,
+            fence: None,
+            generation: 0,
+            inbox: Vec::new(),
+            committing: false,
+            wakes: None,
+        });
     }
 
-    /// The process takes in commands and commits; gives what may happen because of it.
+    /// A command arrives.
+    pub fn take(&mut self, command: Command<Waiter>) {
+        if let Some(running) = &mut self.running {
+            running.inbox.push(command);
+        }
+    }
+
+    /// Begins a turn, unless one is under way: the process takes in all that waits. Whether one began.
     ///
     /// # Panics
     /// Where the engine fails.
-    pub fn turn(&mut self, commands: Vec<Command<Waiter>>, now: Now) -> Vec<Effect<Waiter>> {
-        let Some(running) = &mut self.running else { return Vec::new() };
-        for command in commands {
+    pub fn begin_turn(&mut self, now: Now) -> bool {
+        let Some(running) = self.running.as_mut().filter(|running| !running.committing) else { return false };
+        running.committing = true;
+        for command in std::mem::take(&mut running.inbox) {
             running.core.handle(command, now).unwrap_or_else(|error| unreachable!("{error}"));
         }
+        true
+    }
+
+    /// Ends a turn: all that was changed is on the disk. Gives what may happen because of it, and whether more waits.
+    ///
+    /// # Panics
+    /// Where the engine fails.
+    pub fn end_turn(&mut self, now: Now) -> (Vec<Effect<Waiter>>, bool) {
+        let Some(running) = &mut self.running else { return Default::default() };
         let mut effects = running.core.commit(now).unwrap_or_else(|error| unreachable!("{error}"));
+        running.committing = false;
         effects.retain(|effect| match effect {
             Effect::Fence(fence) => {
                 running.fence = Some(fence.clone());
@@ -101,13 +136,45 @@ impl Node {
             }
             _ => true,
         });
-        effects
+        (effects, !running.inbox.is_empty())
     }
 
-    /// When the process wants a turn although nothing arrives.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<Duration> {
-        self.running.as_ref().and_then(|running| running.core.wake_at())
+    /// The process ends. `kept`: whether a commit that is under way reaches the disk all the same, as it may where the
+    /// process is killed, and where the power fails; there is never more than one. Nobody hears of it either way.
+    pub fn stop(&mut self, kept: bool, now: Now) {
+        self.frozen_until = Duration::ZERO;
+        let Some(mut running) = self.running.take().filter(|running| running.committing) else { return };
+        self.disk.fail_next_commit(kept);
+        let _ = running.core.commit(now);
+        self.disk.crash(Lost::All);
+    }
+
+    /// The process, its folder, and all that was in it are gone.
+    pub fn lose(&mut self, now: Now) {
+        self.stop(false, now);
+        self.disk = MemoryEngine::new();
+        self.lost = true;
+    }
+
+    /// When the process is to be woken, if that is earlier than was said before.
+    pub fn wake_at(&mut self, earliest: Duration) -> Option<Duration> {
+        let running = self.running.as_mut()?;
+        let at = running.core.wake_at()?.max(earliest);
+        if running.wakes.is_some_and(|known| known <= at) {
+            return None;
+        }
+        running.wakes = Some(at);
+        Some(at)
+    }
+
+    /// It is woken.
+    pub fn wake(&mut self, now: Now) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        if running.wakes.is_none_or(|at| at > now.steady) {
+            return false;
+        }
+        running.wakes = None;
+        self.begin_turn(now)
     }
 
     /// The first half of a read: the fence that admits it.

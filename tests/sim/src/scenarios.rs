@@ -1,14 +1,19 @@
-//! One node alone, told what no sound coordinator would say, or what takes a rare accident: its last lines of defence.
+//! One node, or one coordinator, alone: told what no sound other side would say, or met by a rare accident. These are
+//! last lines of defence, which a simulated cluster hardly ever needs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hashring::view::{Cleaning, Node};
+use hashring::view::{Change, Cleaning, Kind, Lost, Node, OpenChange, Phase};
 use hashring::{Id, Member, NodeName, Position, View};
+use keyway::cluster::decide::decide;
+use keyway::cluster::requests::cancel;
+use keyway::cluster::sight::{self, Sight};
 use kvnode::core::{BeatIn, Command, Core, Identity, Now, Outlook};
 use kvnode::node::{Operation, Route, Write};
+use kvnode::protocol::Status;
 use kvnode::store::cache::ReadCache;
 use kvnode::store::engine::memory::MemoryEngine;
 use kvnode::store::engine::{Source, Space};
@@ -20,9 +25,11 @@ const KEYS: u32 = 64;
 pub type Scenario = fn() -> Result<(), String>;
 
 /// Every scenario, by what it claims.
-pub const ALL: [(&str, Scenario); 2] = [
+pub const ALL: [(&str, Scenario); 4] = [
     ("a node that is told to delete what it owns does not", told_to_delete_what_it_owns),
     ("a node deletes only what went to an owner that has it", keeps_what_a_lost_owner_took),
+    ("a cancelled change has nothing deleted that a lost node took", spares_what_a_lost_node_took),
+    ("a new boot of an old owner ends the session that the one before had promised", boot_ends_session),
 ];
 
 /// A member n1, which stores [`KEYS`] keys, and two others.
@@ -141,4 +148,88 @@ fn keeps_what_a_lost_owner_took() -> Result<(), String> {
         kept += u32::from(owner == name("n3"));
     }
     if kept == 0 { Err("no key went to n3".to_owned()) } else { Ok(()) }
+}
+
+/// A view of three members of weight 1, of which n3 is in the middle of a change.
+fn in_the_middle_of(kind: Kind, weight: u16) -> Result<View, String> {
+    let mut view = Lone::new()?.view;
+    for node in view.nodes.values_mut() {
+        node.weight = 1;
+    }
+    let change = Change {
+        id: 7,
+        kind,
+        node: name("n3"),
+        weight,
+        requested_ms: 0,
+        idempotency: None,
+        newcomer: None,
+        reverses: None,
+        force: false,
+        lost: None,
+        paused: false,
+        rate: None,
+    };
+    view.open = Some(OpenChange {
+        change,
+        before: 1,
+        started_ms: 0,
+        phase: Phase::Moving,
+        session: view.epoch,
+        mismatches: 0,
+        stopped: None,
+        receipts: Vec::new(),
+        given_up: BTreeSet::new(),
+    });
+    Ok(view)
+}
+
+/// n3 was given up and still counts as a member. Its plain removal began, because a late report made it look alive, and
+/// is cancelled: what its receivers delete must not be what they kept for it.
+fn spares_what_a_lost_node_took() -> Result<(), String> {
+    let (mut view, leaves) = (in_the_middle_of(Kind::RemoveServer, 0)?, name("n3"));
+    view.lost.insert(leaves.clone(), Lost { since: view.epoch, back: false, kept: None });
+    let now = sight::Now { steady: Duration::ZERO, wall_ms: 0 };
+    let (next, _) = cancel(&view, 7, now).map_err(|refusal| format!("{refusal:?}"))?;
+    match next.cleaning {
+        Some(cleaning) if cleaning.spared.contains(&leaves) => Ok(()),
+        other => Err(format!("what went to {leaves} is not spared: {other:?}")),
+    }
+}
+
+/// n3 is to own more. n1, which gives some of that up, was started again, and says hello.
+fn boot_ends_session() -> Result<(), String> {
+    let view = in_the_middle_of(Kind::Reweight, 2)?;
+    let plan = view.open_plan().ok_or("no plan")?;
+    let now = sight::Now { steady: Duration::ZERO, wall_ms: 0 };
+    let mut sight = Sight::default();
+    for (node, member) in &view.nodes {
+        let (id, known) = (member.id.ok_or("no id")?, member.boot.ok_or("no boot")?);
+        let boot = if *node == name("n1") { Id(99) } else { known };
+        let status = Status {
+            name: node.clone(),
+            id,
+            boot,
+            known_boots: vec![known, boot],
+            cluster: Some(view.cluster),
+            history: Some(view.history),
+            decider: view.decider(),
+            epoch: view.epoch,
+            points: Some(view.points),
+            serving: boot == known,
+            records: 0,
+            bytes: 0,
+            refusal: None,
+            moves: Vec::new(),
+            cleaned: None,
+        };
+        sight.hear(node, status, now.steady);
+    }
+    let next = decide(&view, &plan, &mut sight, now).map_err(|halt| format!("{halt:?}"))?;
+    let next = next.ok_or("n1 is not admitted")?;
+    let sessions = [&view, &next].map(|view| view.open.as_ref().map(|open| open.session));
+    if next.nodes[&name("n1")].boot != Some(Id(99)) {
+        return Err("n1 is not admitted".to_owned());
+    }
+    if sessions[0] == sessions[1] { Err(format!("the session goes on: {sessions:?}")) } else { Ok(()) }
 }

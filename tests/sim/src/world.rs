@@ -1,6 +1,7 @@
 //! The cluster and its events, in the order of a virtual clock.
 
 mod coordinator;
+mod losses;
 mod network;
 mod nodes;
 mod operators;
@@ -12,7 +13,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hashring::view::{Node as Member, Phase};
+use hashring::view::{Node as Member, OpenChange, Phase};
 use hashring::{Id, NodeName, Position, View};
 use keyway::cluster::decide::{decide, may_decide, prevail};
 use keyway::cluster::requests::{Found, adjust, cancel, submit};
@@ -26,10 +27,13 @@ use kvnode::store::engine::{Engine, Limit, Source, Space};
 use kvnode::store::ranges::{count, page};
 use kvnode::store::record::{Record, StoreKey};
 
-use crate::clients::{Client, History};
+use crate::clients::{Client, History, Seen};
 use crate::dice::Dice;
-use crate::linear::{Action, check};
+use crate::linear::Action;
+use crate::losses::{Extent, Loss, judge};
 use crate::process::{Node, Waiter};
+
+use self::losses::Given;
 
 /// How a run is shaped.
 #[derive(Debug, Clone)]
@@ -59,8 +63,22 @@ pub struct Report {
     pub answered: u64,
     /// Changes that were carried out.
     pub changes: usize,
+    /// Keys that were lost with a disk.
+    pub lost: usize,
+    /// Keys that an old owner served again, because the disk of the new one was lost.
+    pub given_back: usize,
     /// A line for every decision and fault.
     pub trace: String,
+}
+
+impl Report {
+    /// Sums up runs; their traces are left out.
+    pub fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.changes += other.changes;
+        self.lost += other.lost;
+        self.given_back += other.given_back;
+    }
 }
 
 const TICK: Duration = Duration::from_millis(50);
@@ -73,8 +91,11 @@ const BACKUPS: usize = 12;
 const COORDINATOR: &str = "coordinator";
 /// Clients reach a node also when the coordinator does not.
 const CLIENTS: &str = "clients";
-/// A commit and its sync take about this long.
+/// A process does not wake itself more often.
 const TURN: Duration = Duration::from_micros(400);
+/// A commit and its sync take at most this long, and now and then that.
+const COMMIT: Duration = Duration::from_micros(600);
+const SLOW_COMMIT: Duration = Duration::from_millis(40);
 /// Small, so that pages end within ranges, and between records of one.
 const PAGE: Limit = Limit { entries: 3, bytes: 120 };
 
@@ -82,18 +103,22 @@ const PAGE: Limit = Limit { entries: 3, bytes: 120 };
 enum Event {
     Command(NodeName, Id, Command<Waiter>),
     Wake(NodeName),
+    Committed(NodeName, Id),
     Coordinate(u64),
     Heard(u64, NodeName, Result<Box<Status>, String>),
     Step(usize, u64),
     Send(usize, u64),
     ReadAt(usize, u64, NodeName, Id, Route),
     Load(usize, u64, NodeName, Id, Route, u64),
-    ReadAnswer(usize, u64, Result<Option<u64>, Refused>),
-    WriteAnswer(usize, u64, Result<Written, Refused>),
+    ReadAnswer(usize, u64, Duration, Result<Option<u64>, Refused>),
+    WriteAnswer(usize, u64, Duration, Result<Written, Refused>),
     GiveUp(usize, u64),
     Fault,
     Request,
     ForceSeal,
+    LoseDisk(NodeName),
+    RemoveByForce(NodeName),
+    FoundAgain(NodeName),
     NewestCopy,
     Restart(NodeName),
     CoordinatorUp,
@@ -125,6 +150,16 @@ struct World {
     clients: Vec<Client>,
     keys: Vec<Bytes>,
     history: History,
+    /// When an old copy of the view was put back last.
+    forked_at: Duration,
+    /// When the ring was switched last.
+    switched_at: Duration,
+    /// What nodes had taken over before they were given up.
+    given: Given,
+    /// What was lost with their disks.
+    losses: BTreeMap<Bytes, Vec<Loss>>,
+    /// Records that nobody reaches any more: the node that took them over was lost, and who has them owns others.
+    stranded: BTreeSet<(NodeName, StoreKey)>,
     healing: bool,
     trace: String,
 }
@@ -147,6 +182,8 @@ pub fn run(seed: u64, shape: &Shape) -> Result<Report, String> {
             .iter()
             .filter(|ended| ended.outcome == hashring::view::Outcome::Done)
             .count(),
+        lost: world.lost(|extent| matches!(extent, Extent::Whole(_))),
+        given_back: world.lost(|extent| matches!(extent, Extent::SinceSwitch(..))),
         trace,
     })
 }
@@ -181,10 +218,19 @@ impl World {
             clients: vec![Client::default(); shape.clients],
             keys: (0..shape.keys).map(|i| Bytes::from(format!("key{i}"))).collect(),
             history: History::default(),
+            forked_at: Duration::ZERO,
+            switched_at: Duration::ZERO,
+            given: Given::new(),
+            losses: BTreeMap::new(),
+            stranded: BTreeSet::new(),
             healing: false,
             trace: String::new(),
             shape,
         }
+    }
+
+    fn lost(&self, which: impl Fn(&Extent) -> bool) -> usize {
+        self.losses.values().flatten().filter(|loss| which(&loss.extent)).count()
     }
 
     fn begin(&mut self) {
@@ -222,8 +268,10 @@ impl World {
         self.verify_places()?;
         self.read_all()?;
         self.history.versions_grow()?;
-        for (key, operations) in &self.history.keys {
-            check(operations).map_err(|error| format!("{key:?} at {}: {error}", Position::of(key)))?;
+        for (key, seen) in &self.history.keys {
+            let losses = self.losses.get(key).map_or(&[][..], Vec::as_slice);
+            let judged = judge(seen, losses);
+            judged.map_err(|error| format!("{key:?} at {}, {losses:?}: {error}", Position::of(key)))?;
         }
         Ok(())
     }
@@ -253,7 +301,8 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Command(name, boot, command) => self.deliver(&name, boot, command),
-            Event::Wake(name) => self.turn(&name, Vec::new()),
+            Event::Wake(name) => self.wake(&name),
+            Event::Committed(name, boot) => self.committed(&name, boot),
             Event::Coordinate(life) if life == self.life => self.coordinate()?,
             Event::Coordinate(_) => {}
             Event::Heard(life, name, heard) if life == self.life => {
@@ -270,8 +319,12 @@ impl World {
             Event::Load(client, turn, name, boot, route, generation) => {
                 self.load(client, turn, &name, boot, &route, generation);
             }
-            Event::ReadAnswer(client, turn, answer) => self.read_answer(client, turn, &answer),
-            Event::WriteAnswer(client, turn, answer) => self.write_answer(client, turn, &answer),
+            Event::ReadAnswer(client, turn, served, answer) => {
+                self.read_answer(client, turn, served, &answer);
+            }
+            Event::WriteAnswer(client, turn, served, answer) => {
+                self.write_answer(client, turn, served, &answer);
+            }
             Event::GiveUp(client, turn) => {
                 if self.clients[client].turn == turn && self.clients[client].doing.is_some() {
                     let history = &mut self.history;
@@ -282,6 +335,9 @@ impl World {
             Event::Fault => self.fault(),
             Event::Request => self.request(),
             Event::ForceSeal => self.force_seal(),
+            Event::LoseDisk(name) => self.lose_disk(&name),
+            Event::RemoveByForce(name) => self.remove_by_force(&name),
+            Event::FoundAgain(name) => self.found_again(&name),
             Event::NewestCopy => self.newest_copy(),
             Event::Restart(name) => self.start_node(&name),
             Event::CoordinatorUp => self.coordinator_up(),

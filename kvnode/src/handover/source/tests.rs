@@ -136,7 +136,20 @@ fn different_counts_end_the_session_and_say_so() {
     assert!(matches!(source.next(NOW + PROBE), Some(Step::Send(_))));
     source.answered(3, applied(Some(Tally { records: 1, bytes: 2, digest: Id(4) })), NOW);
     source.judge(NOW);
-    assert!(matches!(source.status().state, MoveState::Void { mismatch: true, .. }));
+    assert!(matches!(source.status().state, MoveState::Void { sequel: Sequel::Doubt, .. }));
+}
+
+#[test]
+fn a_target_that_runs_full_is_not_wiped_and_filled_again() {
+    for (verdict, sequel) in [(Verdict::Full, Sequel::Person), (Verdict::Busy("slow".into()), Sequel::Again)]
+    {
+        let mut source = promised();
+        source.forward(delete(b"a", 1));
+        let message = sent(&mut source);
+        source.answered(message.sequence, Ok(Ack { verdict, tally: None }), NOW);
+        assert_eq!(source.judge(LATER).len(), 1);
+        assert!(matches!(source.status().state, MoveState::Void { sequel: then, .. } if then == sequel));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use hashring::view::{Kind, OpenChange, Phase};
 use hashring::{NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Side};
 
-use crate::cluster::decide::to_erase;
+use crate::cluster::decide::{refusal, to_erase};
 use crate::cluster::sight::{Now, Sight};
 
 /// What the open change waits for; `None` while it goes on by itself.
@@ -13,7 +13,8 @@ pub(super) fn open(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, n
         return Some(arriving(view, open, sight));
     }
     if let Some(silent) = silent(view, open, plan, sight, now) {
-        return Some(unreachable(open, plan, sight, silent, now));
+        let absence = absence(view, sight, silent, now);
+        return Some(missing(open, plan, silent, &absence));
     }
     let id = open.change.id;
     if let Some(stopped) = &open.stopped {
@@ -46,17 +47,19 @@ pub(super) fn open(view: &View, open: &OpenChange, plan: &Plan, sight: &Sight, n
 /// What the change at this place of the queue waits for.
 pub(super) fn in_queue(view: &View, at: usize) -> String {
     let ahead = view.open.as_ref().map(|open| open.change.id);
-    let names = |names: &mut dyn Iterator<Item = &NodeName>| -> String {
-        names.map(NodeName::as_str).collect::<Vec<_>>().join(", ")
-    };
     match (ahead, &view.cleaning) {
         (Some(id), _) if at == 0 => format!("waits for change {id}"),
         (Some(id), _) => format!("waits for change {id} and {at} more"),
-        (None, Some(cleaning)) => format!(
-            "waits until {} deleted what change {} moved away",
-            names(&mut cleaning.nodes.iter()),
-            cleaning.change
-        ),
+        (None, Some(cleaning)) => {
+            let names: Vec<&str> = cleaning.nodes.iter().map(NodeName::as_str).collect();
+            let moved = view.finished.iter().any(|ended| ended.change.id == cleaning.change);
+            let what = if moved {
+                format!("what change {} moved away", cleaning.change)
+            } else {
+                "what they had kept for a node that is back".to_owned()
+            };
+            format!("waits until {} deleted {what}", names.join(", "))
+        }
         (None, None) => "about to begin".to_owned(),
     }
 }
@@ -91,16 +94,26 @@ fn silent<'a>(
         .find(|name| !sight.is_up(view, name, now.steady))
 }
 
-fn unreachable(open: &OpenChange, plan: &Plan, sight: &Sight, name: &NodeName, now: Now) -> String {
-    let heard = sight.node(name).and_then(|seen| seen.heard);
-    let age = heard
-        .map_or_else(String::new, |heard| format!(" for {} s", now.steady.saturating_sub(heard).as_secs()));
+/// Why a node has no part in what goes on: nobody answers at its address, or somebody who is not let in.
+fn absence(view: &View, sight: &Sight, name: &NodeName, now: Now) -> String {
+    let seen = sight.node(name);
+    let answers = seen.filter(|seen| seen.silent_since.is_none()).and_then(|seen| seen.status.as_ref());
+    let refused =
+        view.nodes.get(name).zip(answers).and_then(|(node, status)| refusal(view, name, node, status));
+    refused.unwrap_or_else(|| {
+        let age = |heard| format!(" for {} s", now.steady.saturating_sub(heard).as_secs());
+        let age = seen.and_then(|seen| seen.heard).map_or_else(String::new, age);
+        format!("{name} unreachable{age}")
+    })
+}
+
+fn missing(open: &OpenChange, plan: &Plan, name: &NodeName, absence: &str) -> String {
     let touched = plan.moves.iter().filter(|one| one.from == *name || one.to == *name);
     let ranges: usize = touched.map(|one| one.ranges.len()).sum();
     let id = open.change.id;
     if open.phase != Phase::Switched {
         let stays = format!(
-            "{name} unreachable{age}; its {ranges} ranges stay where they are; nothing is lost; \
+            "{absence}; its {ranges} ranges stay where they are; nothing is lost; \
              DELETE /admin/changes/{id} cancels it"
         );
         if open.change.kind == Kind::RemoveServer && open.change.node == *name {
@@ -112,7 +125,7 @@ fn unreachable(open: &OpenChange, plan: &Plan, sight: &Sight, name: &NodeName, n
         return stays;
     }
     let waits = format!(
-        "{name} unreachable{age}; its {ranges} ranges wait for it; nothing is lost; it goes on when {name} is back"
+        "{absence}; its {ranges} ranges wait for it; nothing is lost; it goes on when {name} is back"
     );
     if plan.moves.iter().any(|one| one.from == *name) {
         return format!(

@@ -36,6 +36,7 @@ impl World {
                 self.note("the newest copy prevails");
                 self.set_view(next);
                 self.prevailed = true;
+                self.note_other_line();
             }
             self.prevails = false;
         }
@@ -58,9 +59,16 @@ impl World {
                     self.note(&what);
                     // No disk is damaged here, so only a mistake of the protocol makes two sides differ.
                     if next.open.as_ref().is_some_and(|open| open.mismatches > 0) {
-                        return Err("the two sides of a move counted differently".to_owned());
+                        let parts = next
+                            .nodes
+                            .keys()
+                            .filter_map(|name| Some(&self.sight.member(&self.view, name)?.moves));
+                        let void: Vec<_> = parts.flatten().map(|part| &part.state).collect();
+                        return Err(format!("the two sides of a move counted differently: {void:?}"));
                     }
-                    self.set_view(next);
+                    if !self.stand(next) {
+                        return Ok(());
+                    }
                     if self.just_switched() {
                         self.switched();
                     }
@@ -89,8 +97,28 @@ impl World {
         phase(&self.view) == Some(Phase::Switched) && phase(&self.before) != Some(Phase::Switched)
     }
 
-    pub(super) fn set_view(&mut self, next: View) {
+    /// A decision is written; whether it stands. Now and then it cannot be written, or the coordinator dies before the
+    /// file is safe on disk: then the old one stands, and nobody has been told.
+    pub(super) fn stand(&mut self, next: View) -> bool {
+        if self.shape.faults && !self.healing && self.dice.per_mille(8) {
+            self.note("that decision was not written");
+            if self.dice.per_mille(500) {
+                self.coordinator_down();
+            }
+            return false;
+        }
+        self.set_view(next);
+        true
+    }
+
+    fn set_view(&mut self, next: View) {
         let next = next.decided_by(self.process());
+        let switches = |view: &View| view.open.as_ref().is_some_and(|open| open.phase == Phase::Switched);
+        if switches(&next) && !switches(&self.view) {
+            self.switched_at = self.now;
+            self.note_losses(&next);
+        }
+        self.note_given(&next);
         self.past.push_back(self.view.clone());
         if self.past.len() > BACKUPS {
             self.past.pop_front();
@@ -119,7 +147,8 @@ impl World {
 
     /// The coordinator starts with an old copy of the view; now and then all machines had lost power.
     pub(super) fn old_copy(&mut self) {
-        if self.newest.is_some() || self.life.is_multiple_of(2) {
+        let lost = self.nodes.values().any(|node| node.lost);
+        if lost || self.newest.is_some() || self.life.is_multiple_of(2) {
             return;
         }
         let backups: Vec<View> = self.past.iter().cloned().collect();
@@ -130,6 +159,7 @@ impl World {
             names.iter().for_each(|name| self.crash(name));
         }
         self.coordinator_down();
+        self.forked_at = self.now;
         self.newest = Some(std::mem::replace(&mut self.view, old));
     }
 

@@ -8,11 +8,11 @@ impl World {
     }
 
     pub(super) fn start_node(&mut self, name: &NodeName) {
-        let now = self.clock();
-        let Some(node) = self.nodes.get_mut(name).filter(|node| node.running.is_none()) else { return };
-        let effects = node.start(now);
+        let may_start = |node: &&mut Node| node.running.is_none() && !node.lost;
+        let Some(node) = self.nodes.get_mut(name).filter(may_start) else { return };
+        node.start();
         self.note(&format!("{name} starts"));
-        self.perform(name, effects);
+        self.begin_turn(name);
     }
 
     pub(super) fn boot(&self, name: &NodeName) -> Option<Id> {
@@ -28,34 +28,69 @@ impl World {
             let delay = frozen - self.now;
             return self.after(delay, Event::Command(name.clone(), boot, command));
         }
-        // Sometimes the process dies before the commit, sometimes right after it and before anyone hears of it.
-        let dies = self.shape.faults && !self.healing && self.dice.per_mille(1);
-        if dies && self.dice.per_mille(500) {
-            return self.crash(name);
+        if let Some(node) = self.nodes.get_mut(name) {
+            node.take(command);
         }
-        let now = self.clock();
-        let effects = self.nodes.get_mut(name).map(|node| node.turn(vec![command], now)).unwrap_or_default();
-        if dies {
-            return self.crash(name);
-        }
-        self.perform(name, effects);
+        self.begin_turn(name);
     }
 
-    pub(super) fn turn(&mut self, name: &NodeName, commands: Vec<Command<Waiter>>) {
+    /// What waits is taken in, unless a commit is under way; the commit takes a while.
+    fn begin_turn(&mut self, name: &NodeName) {
+        let now = self.clock();
+        if let Some(node) = self.nodes.get_mut(name)
+            && node.begin_turn(now)
+        {
+            self.commit_soon(name);
+        }
+    }
+
+    fn commit_soon(&mut self, name: &NodeName) {
+        let Some(boot) = self.boot(name) else { return };
+        let slow = self.shape.faults && !self.healing && self.dice.per_mille(3);
+        let longest = if slow { SLOW_COMMIT } else { COMMIT };
+        let delay = self.dice.between(COMMIT / 10, longest);
+        self.after(delay, Event::Committed(name.clone(), boot));
+    }
+
+    pub(super) fn wake(&mut self, name: &NodeName) {
         let now = self.clock();
         let Some(node) = self.nodes.get_mut(name) else { return };
         if node.frozen_until > self.now {
             let delay = node.frozen_until - self.now;
             return self.after(delay, Event::Wake(name.clone()));
         }
-        let effects = node.turn(commands, now);
-        self.perform(name, effects);
+        if node.wake(now) {
+            self.commit_soon(name);
+        }
     }
 
-    pub(super) fn crash(&mut self, name: &NodeName) {
+    /// What a node has changed is on its disk: everybody may hear of it, unless the process dies before that.
+    pub(super) fn committed(&mut self, name: &NodeName, boot: Id) {
+        if self.boot(name) != Some(boot) {
+            return;
+        }
+        let frozen = self.nodes.get(name).map_or(Duration::ZERO, |node| node.frozen_until);
+        if frozen > self.now {
+            return self.after(frozen - self.now, Event::Committed(name.clone(), boot));
+        }
+        if self.shape.faults && !self.healing && self.dice.per_mille(1) {
+            let disk_too = self.dice.per_mille(30) && self.may_lose(name);
+            return if disk_too { self.lose_disk(name) } else { self.crash(name) };
+        }
+        let now = self.clock();
         let Some(node) = self.nodes.get_mut(name) else { return };
-        node.running = None;
-        node.frozen_until = Duration::ZERO;
+        let (effects, more) = node.end_turn(now);
+        self.perform(name, effects);
+        if more {
+            self.begin_turn(name);
+        }
+    }
+
+    /// The process is killed, or loses its power. Of a commit that is under way the disk has all or nothing.
+    pub(super) fn crash(&mut self, name: &NodeName) {
+        let (now, kept) = (self.clock(), self.dice.per_mille(500));
+        let Some(node) = self.nodes.get_mut(name) else { return };
+        node.stop(kept, now);
         self.note(&format!("{name} dies"));
         let delay = self.dice.between(Duration::from_millis(50), Duration::from_secs(3));
         self.after(delay, Event::Restart(name.clone()));
@@ -66,9 +101,9 @@ impl World {
         for effect in effects {
             self.perform_one(name, boot, effect);
         }
-        if let Some(at) = self.nodes.get(name).and_then(Node::wake_at) {
-            let delay = at.saturating_sub(self.now).max(TURN);
-            self.after(delay, Event::Wake(name.clone()));
+        let soon = self.now + TURN;
+        if let Some(at) = self.nodes.get_mut(name).and_then(|node| node.wake_at(soon)) {
+            self.after(at - self.now, Event::Wake(name.clone()));
         }
     }
 
@@ -77,7 +112,7 @@ impl World {
             Effect::Fence(_) => {}
             Effect::Written(Waiter::Client(client, turn), answer) => {
                 if let Some(delay) = self.travel(name.as_str(), CLIENTS) {
-                    self.after(delay, Event::WriteAnswer(client, turn, answer));
+                    self.after(delay, Event::WriteAnswer(client, turn, self.now, answer));
                 }
             }
             Effect::Status(Waiter::Coordinator(life), status) => {

@@ -19,14 +19,11 @@ impl World {
         let members: Vec<NodeName> = self.view.nodes.keys().cloned().collect();
         let Some(member) = self.dice.pick(&members).cloned() else { return };
         if self.dice.per_mille(200) {
-            if let Some(id) = self.view.open.as_ref().map(|open| open.change.id)
-                && let Ok((next, cancelled)) = cancel(&self.view, id, now)
-                && next.epoch > self.view.epoch
-            {
-                self.note(&format!("cancel {id}: {cancelled:?}"));
-                self.set_view(next);
-            }
-            return;
+            let waits = self.view.open.iter().map(|open| &open.change).chain(&self.view.queue);
+            let waits: Vec<u64> = waits.map(|change| change.id).collect();
+            let at = if self.dice.per_mille(700) { 0 } else { self.dice.below(waits.len() as u64) };
+            let first = waits.get(usize::try_from(at).unwrap_or(0));
+            return first.copied().into_iter().for_each(|id| self.cancel(id));
         }
         let (order, found) = match self.dice.below(5) {
             0 | 1 if members.len() < 6 => self.newcomer(),
@@ -39,20 +36,41 @@ impl World {
                 (Order::Reweight(Reweight { name: member, weight }), Found::Node { up: true, last: None })
             }
         };
-        if let Ok((Some(next), accepted)) = submit(&self.view, &order, &Terms::default(), &found, now) {
+        self.order(&order, &found);
+    }
+
+    pub(super) fn order(&mut self, order: &Order, found: &Found) {
+        let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        if let Ok((Some(next), accepted)) = submit(&self.view, order, &Terms::default(), found, now) {
             self.note(&format!("{order:?}: {accepted:?}"));
-            self.set_view(next);
+            self.stand(next);
         }
     }
 
-    /// Old owners die right after a switch, and now and then somebody does not wait until they are back.
+    pub(super) fn cancel(&mut self, id: u64) {
+        let now = CoordinatorNow { steady: self.now, wall_ms: 0 };
+        if let Ok((next, cancelled)) = cancel(&self.view, id, now)
+            && next.epoch > self.view.epoch
+        {
+            self.note(&format!("cancel {id}: {cancelled:?}"));
+            self.stand(next);
+        }
+    }
+
+    /// Old owners die right after a switch, and now and then somebody does not wait until they are back; or somebody on
+    /// either side loses its disk.
     pub(super) fn switched(&mut self) {
         if self.healing || !self.shape.faults || !self.dice.per_mille(300) {
             return;
         }
         let plan = self.view.open_plan().unwrap_or_default();
         let Some(one) = self.dice.pick(&plan.moves) else { return };
-        let name = one.from.clone();
+        let (name, other) = (one.from.clone(), one.to.clone());
+        if self.dice.per_mille(100) {
+            let name = if self.dice.per_mille(700) { other } else { name };
+            let delay = self.dice.between(Duration::ZERO, Duration::from_millis(300));
+            return self.after(delay, Event::LoseDisk(name));
+        }
         if self.dice.per_mille(500) {
             return self.isolate(&name);
         }
@@ -86,7 +104,7 @@ impl World {
             let adjusted = Adjust { force_seal: Some(one.from.clone()), ..Adjust::default() };
             if stopped && let Ok(next) = adjust(&self.view, id, &adjusted, false) {
                 self.note(&format!("{} need not seal", one.from));
-                self.set_view(next);
+                self.stand(next);
             }
         }
     }
@@ -129,6 +147,8 @@ impl World {
         let until = self.now + self.dice.between(Duration::from_millis(20), Duration::from_secs(4));
         match self.dice.below(10) {
             0..4 if self.dice.per_mille(100) => self.old_copy(),
+            0..4 if self.dice.per_mille(20) => self.lose_disk(&name),
+            0..4 if self.dice.per_mille(20) => self.power_cut(),
             0..4 => self.crash(&name),
             4 | 5 => {
                 self.note(&format!("{name} is frozen until {:.3}", until.as_secs_f64()));
@@ -146,6 +166,14 @@ impl World {
                 self.cuts.insert(pair, until);
             }
         }
+    }
+
+    /// Every machine loses its power at the same moment.
+    fn power_cut(&mut self) {
+        self.note("the power fails");
+        let names: Vec<NodeName> = self.nodes.keys().cloned().collect();
+        names.iter().for_each(|name| self.crash(name));
+        self.coordinator_down();
     }
 
     pub(super) fn heal(&mut self) {

@@ -40,10 +40,11 @@ impl World {
         else {
             return self.after(Duration::from_millis(50), Event::Send(client, turn));
         };
-        let route = Route { epoch: Some(view.epoch), to: Some(address(view.cluster, id, boot)) };
+        let to = Some(address(view.cluster, id, boot).into());
+        let route = Route { epoch: Some(view.epoch), to };
         // Some clients ask a node themselves, and know nothing of views.
         let route = if self.dice.per_mille(80) { Route::default() } else { route };
-        doing.at_large = true;
+        doing.at_large = Some(name.clone());
         let write = doing.write();
         let Some(process) = self.boot(&name) else {
             return self.retry(client, turn);
@@ -61,7 +62,7 @@ impl World {
     /// The request was surely not applied: it is sent again, by the view of that time.
     pub(super) fn retry(&mut self, client: usize, turn: u64) {
         if let Some(doing) = self.clients[client].doing.as_mut() {
-            doing.at_large = false;
+            doing.at_large = None;
         }
         let delay = self.dice.between(Duration::from_millis(5), Duration::from_millis(60));
         self.after(delay, Event::Send(client, turn));
@@ -127,24 +128,36 @@ impl World {
         answer: Result<Option<u64>, Refused>,
     ) {
         if let Some(delay) = self.travel(name.as_str(), CLIENTS) {
-            self.after(delay, Event::ReadAnswer(client, turn, answer));
+            self.after(delay, Event::ReadAnswer(client, turn, self.now, answer));
         }
     }
 
-    pub(super) fn read_answer(&mut self, client: usize, turn: u64, answer: &Result<Option<u64>, Refused>) {
+    pub(super) fn read_answer(
+        &mut self,
+        client: usize,
+        turn: u64,
+        served: Duration,
+        answer: &Result<Option<u64>, Refused>,
+    ) {
         if self.clients[client].turn != turn || self.clients[client].doing.is_none() {
             return;
         }
         match answer {
             Ok(value) => {
-                self.clients[client].end(Action::Get(*value), &mut self.history, self.now);
+                self.clients[client].end(Action::Get(*value), &mut self.history, served, self.now);
                 self.step_later(client);
             }
             Err(_) => self.retry(client, turn),
         }
     }
 
-    pub(super) fn write_answer(&mut self, client: usize, turn: u64, answer: &Result<Written, Refused>) {
+    pub(super) fn write_answer(
+        &mut self,
+        client: usize,
+        turn: u64,
+        served: Duration,
+        answer: &Result<Written, Refused>,
+    ) {
         let Some(doing) = self.clients[client].doing.as_ref().filter(|_| self.clients[client].turn == turn)
         else {
             return;
@@ -155,7 +168,7 @@ impl World {
                 if let Written::Created(version) | Written::Replaced(version) = written {
                     self.history.version(doing, version.0, self.now);
                 }
-                self.clients[client].end(action, &mut self.history, self.now);
+                self.clients[client].end(action, &mut self.history, served, self.now);
                 self.step_later(client);
             }
             Err(Refused::OutcomeUnknown(_)) => {

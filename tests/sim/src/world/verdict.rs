@@ -9,7 +9,8 @@ impl World {
         let mut seen = BTreeSet::new();
         for name in self.view.nodes.keys() {
             for (key, _) in self.records(name)? {
-                if ring.owner(key.position()) != Some(name) && !self.prevailed {
+                let stranded = self.stranded.contains(&(name.clone(), key.clone()));
+                if ring.owner(key.position()) != Some(name) && !self.prevailed && !stranded {
                     return Err(format!(
                         "{name} holds {key}, which belongs to {:?}",
                         ring.owner(key.position())
@@ -54,7 +55,8 @@ impl World {
             let value = record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok());
             let (start, end) = (self.now, Some(self.now + Duration::from_millis(1)));
             let operation = crate::linear::Operation { start, end, action: Action::Get(value) };
-            self.history.keys.entry(key.clone()).or_default().push(operation);
+            let seen = Seen { operation, node: owner.name.clone(), served: Some(start) };
+            self.history.keys.entry(key.clone()).or_default().push(seen);
         }
         Ok(())
     }
