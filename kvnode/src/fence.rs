@@ -67,7 +67,7 @@ impl Fence {
     /// # Errors
     /// [`Refused::NotOwner`] where it went to the wrong node; [`Refused::NotYet`] where waiting may help.
     pub fn admit(&self, position: Position, route: &Route) -> Result<(), Refused> {
-        if route.to.as_ref().is_some_and(|to| *to != self.address) {
+        if route.to.as_ref().is_some_and(|to| **to != *self.address) {
             return Err(Refused::NotOwner { epoch: self.epoch, owner_url: None });
         }
         if route.epoch.is_some_and(|epoch| epoch > self.epoch) {

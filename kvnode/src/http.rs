@@ -15,6 +15,7 @@ use http_body::Body;
 use http_body_util::Full;
 
 use crate::client::Client;
+use crate::node::Route;
 use crate::problem::{Kind, Problem};
 use crate::protocol::{BEAT_PATH, CENSUS_PATH, EPOCH_HEADER, MOVE_PATH, NODE_HEADER};
 
@@ -62,6 +63,13 @@ impl Default for Settings {
 
 type Answer = Response<Full<Bytes>>;
 
+/// A request's head, and its sender's view of the cluster.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    head: &'a Parts,
+    route: &'a Route,
+}
+
 /// Answers requests for one node.
 #[derive(Debug)]
 pub struct Front<S> {
@@ -94,14 +102,25 @@ impl<S: Service> Front<S> {
         }
     }
 
-    /// The answer to a request. Never fails: what goes wrong is an answer too.
+    /// The answer to a request over HTTP. Never fails: what goes wrong is an answer too.
     pub async fn answer<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
+        let route = owner::route(request.headers());
+        self.answer_routed(request, &route).await
+    }
+
+    /// The answer to a request whose sender's view is known already.
+    pub async fn answer_routed<B>(&self, request: Request<B>, route: &Route) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::fmt::Display,
+    {
         let (parts, body) = request.into_parts();
-        let mut answer = self.dispatch(&parts, body).await.unwrap_or_else(Problem::response);
+        let answered = self.dispatch(Call { head: &parts, route }, body).await;
+        let mut answer = answered.unwrap_or_else(Problem::response);
         tell_length(&mut answer);
         if parts.method == Method::HEAD {
             *answer.body_mut() = Full::default();
@@ -114,11 +133,18 @@ impl<S: Service> Front<S> {
         answer
     }
 
-    async fn dispatch<B>(&self, parts: &Parts, body: B) -> Result<Answer, Problem>
+    /// Whether these bytes are the cluster's secret; `None` where the node has none, and takes part in no cluster.
+    #[must_use]
+    pub fn knows(&self, secret: &[u8]) -> Option<bool> {
+        self.settings.secret.as_ref().map(|ours| ours.is(secret))
+    }
+
+    async fn dispatch<B>(&self, call: Call<'_>, body: B) -> Result<Answer, Problem>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
+        let parts = call.head;
         check_host(parts)?;
         if parts.method == Method::CONNECT {
             return Err(method_not_allowed(Target::Server.methods()));
@@ -130,12 +156,12 @@ impl<S: Service> Front<S> {
         match (target, &parts.method) {
             (_, &Method::OPTIONS) => Ok(options(allow)),
             (Target::Root, &(Method::GET | Method::HEAD)) => Ok(page::root(self.service.name(), parts)),
-            (Target::Keys, &(Method::GET | Method::HEAD)) => keys::get(self, parts).await,
-            (Target::Keys, &Method::PUT) => Box::pin(keys::put(self, parts, body)).await,
-            (Target::Keys, &Method::DELETE) => Box::pin(keys::delete(self, parts)).await,
-            (Target::JsonGet, &(Method::GET | Method::HEAD)) => json::get(self, parts).await,
-            (Target::JsonPut, &Method::POST) => Box::pin(json::put(self, parts, body)).await,
-            (Target::JsonDelete, &Method::DELETE) => Box::pin(json::delete(self, parts)).await,
+            (Target::Keys, &(Method::GET | Method::HEAD)) => keys::get(self, call).await,
+            (Target::Keys, &Method::PUT) => Box::pin(keys::put(self, call, body)).await,
+            (Target::Keys, &Method::DELETE) => Box::pin(keys::delete(self, call)).await,
+            (Target::JsonGet, &(Method::GET | Method::HEAD)) => json::get(self, call).await,
+            (Target::JsonPut, &Method::POST) => Box::pin(json::put(self, call, body)).await,
+            (Target::JsonDelete, &Method::DELETE) => Box::pin(json::delete(self, call)).await,
             (Target::Beat, &Method::POST) => Box::pin(inner::beat(self, parts, body)).await,
             (Target::Move, &Method::POST) => Box::pin(inner::take_move(self, parts, body)).await,
             (Target::Census, &Method::POST) => Box::pin(inner::census(self, parts, body)).await,
@@ -144,11 +170,14 @@ impl<S: Service> Front<S> {
     }
 }
 
+/// The policy of every answer of node and proxy.
+pub const SANDBOX: &str = "default-src 'none'; sandbox";
+
 /// Says what no stored page, and no page of ours, may do in a browser: run with the rights of the origin that it is read
 /// from. Every answer of node and proxy has these two fields.
 pub fn harden(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
 }
 
 const NODE: HeaderName = HeaderName::from_static(NODE_HEADER);

@@ -7,7 +7,8 @@
 //! Read in this order:
 //!
 //! - [`protocol`], [`node`]: what a node is asked, and what it answers;
-//! - [`http`], [`conditions`], [`problem`], [`serve`]: from a socket to a question and back;
+//! - [`http`], [`conditions`], [`problem`], [`serve`]: from a socket to a question and back; [`link`]: the same for
+//!   the proxy, many at once;
 //! - [`fence`]: what the node may serve at this moment;
 //! - [`core`], with the thread that runs it (`writer`) and what it must not wait for (`courier`): everything that is
 //!   ordered against writes, one batch and one sync at a time;
@@ -29,6 +30,7 @@ pub mod fail_points;
 pub mod fence;
 pub mod handover;
 pub mod http;
+pub mod link;
 pub mod node;
 pub mod problem;
 pub mod protocol;

@@ -2,6 +2,8 @@
 
 mod handle;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 pub use self::handle::{Node, NodeOptions, OpenError};
@@ -91,7 +93,9 @@ pub struct Route {
     /// The epoch of the sender's view: a node that is behind gets that view first.
     pub epoch: Option<u64>,
     /// `<cluster>/<node id>/<boot>`: a node that is someone else answers [`Refused::NotOwner`].
-    pub to: Option<String>,
+    pub to: Option<Arc<str>>,
+    /// The sender keeps no copy of the body: a node that does not own the key any more passes it on.
+    pub unkept: bool,
 }
 
 /// A record that was read, or that there is none.

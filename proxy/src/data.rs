@@ -6,8 +6,8 @@
 //! 2. `client`, `socket`, `deadline`: a connection, what it is doing and how long it may;
 //! 3. `route`: what the head asks for, and by which position;
 //! 4. `forward`, `attempt`: tries until there is an answer, or a reason why there is none;
-//! 5. `headers`, `replay`, `pump`: what goes to the node, and what is kept to send it again;
-//! 6. `upstream`, `link`: the connection to the node;
+//! 5. `replay`, `pump`: what goes to the node, and what is kept to send it again;
+//! 6. `upstream`, `link`: the connection to the node; `origin`: whom the client asked;
 //! 7. `download`, `answer`, `fault`: what comes back; `rest`: what the client still sends by then.
 //!
 //! `admin` hands the admin plane's requests over to the control runtime. Nothing here waits for control.
@@ -20,9 +20,10 @@ mod deadline;
 mod download;
 mod fault;
 mod forward;
-mod headers;
+
 mod link;
 mod listen;
+mod origin;
 mod pump;
 mod replay;
 mod rest;

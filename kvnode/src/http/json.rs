@@ -3,14 +3,13 @@
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_TYPE, LAST_MODIFIED};
-use http::request::Parts;
 use http_body::Body;
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{last_modified, not_modified, tagged};
 use super::owner::{Done, conditions, key, not_found, precondition_failed};
-use super::{Answer, Front, Service};
+use super::{Answer, Call, Front, Service};
 use crate::conditions::Verdict;
 use crate::node::{Operation, Write, Written};
 use crate::problem::{Kind, Problem};
@@ -34,9 +33,9 @@ struct Success<'a> {
 }
 
 /// `GET /get`: `{"status":"success","value":"..."}`.
-pub(super) async fn get<S: Service>(front: &Front<S>, parts: &Parts) -> Result<Answer, Problem> {
-    let (key, conditions) = (key(parts)?, conditions(parts)?);
-    let record = front.read(parts, &key).await?;
+pub(super) async fn get<S: Service>(front: &Front<S>, call: Call<'_>) -> Result<Answer, Problem> {
+    let (key, conditions) = (key(call.head)?, conditions(call.head)?);
+    let record = front.read(call, &key).await?;
     let verdict = conditions.read_verdict(record.as_ref().map(|it| (it.version, it.modified_ms)));
     match (verdict, record) {
         (Verdict::Failed, _) => Err(precondition_failed()),
@@ -53,16 +52,16 @@ pub(super) async fn get<S: Service>(front: &Front<S>, parts: &Parts) -> Result<A
 }
 
 /// `POST /put` with `{"value":"..."}`.
-pub(super) async fn put<S: Service, B>(front: &Front<S>, parts: &Parts, body: B) -> Result<Answer, Problem>
+pub(super) async fn put<S: Service, B>(front: &Front<S>, call: Call<'_>, body: B) -> Result<Answer, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::fmt::Display,
 {
-    let key = Bytes::copy_from_slice(&key(parts)?);
-    let conditions = conditions(parts)?;
+    let key = Bytes::copy_from_slice(&key(call.head)?);
+    let conditions = conditions(call.head)?;
     let max_value = front.settings.max_value;
     let taken = front
-        .take(parts, body, max_value.saturating_mul(ESCAPED).saturating_add(OBJECT), &front.taken)
+        .take(call.head, body, max_value.saturating_mul(ESCAPED).saturating_add(OBJECT), &front.taken)
         .await?;
     let value = read_put(&taken.bytes)?;
     if value.len() > max_value {
@@ -73,7 +72,7 @@ where
         content_encoding: None,
         value: Bytes::from(value),
     };
-    Ok(match front.write(parts, &taken.bytes, Write { key, operation, conditions }).await? {
+    Ok(match front.write(call, &taken.bytes, Write { key, operation, conditions }).await? {
         Done::Elsewhere(answer) => answer,
         Done::Here(Written::Created(version) | Written::Replaced(version)) => {
             success(tagged(version), done())
@@ -83,10 +82,10 @@ where
 }
 
 /// `DELETE /del`.
-pub(super) async fn delete<S: Service>(front: &Front<S>, parts: &Parts) -> Result<Answer, Problem> {
-    let key = Bytes::copy_from_slice(&key(parts)?);
-    let write = Write { key, operation: Operation::Delete, conditions: conditions(parts)? };
-    match front.write(parts, &Bytes::new(), write).await? {
+pub(super) async fn delete<S: Service>(front: &Front<S>, call: Call<'_>) -> Result<Answer, Problem> {
+    let key = Bytes::copy_from_slice(&key(call.head)?);
+    let write = Write { key, operation: Operation::Delete, conditions: conditions(call.head)? };
+    match front.write(call, &Bytes::new(), write).await? {
         Done::Elsewhere(answer) => Ok(answer),
         Done::Here(Written::Absent) => Err(not_found()),
         Done::Here(_) => Ok(success(Answer::default(), done())),

@@ -5,13 +5,12 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED,
 };
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 
 use super::owner::{Done, conditions, key, not_found, precondition_failed};
 use super::range::{Part, content_range};
-use super::{Answer, Front, Service};
+use super::{Answer, Call, Front, Service};
 use crate::conditions::Verdict;
 use crate::conditions::tags::{entity_tag, range_applies};
 use crate::node::{Operation, Write, Written};
@@ -23,40 +22,40 @@ use crate::version::Version;
 const LONGEST_FIELD: usize = 1024;
 
 /// `GET` and `HEAD`.
-pub(super) async fn get<S: Service>(front: &Front<S>, parts: &Parts) -> Result<Answer, Problem> {
-    let (key, conditions) = (key(parts)?, conditions(parts)?);
-    let record = front.read(parts, &key).await?;
+pub(super) async fn get<S: Service>(front: &Front<S>, call: Call<'_>) -> Result<Answer, Problem> {
+    let (key, conditions) = (key(call.head)?, conditions(call.head)?);
+    let record = front.read(call, &key).await?;
     let verdict = conditions.read_verdict(record.as_ref().map(|it| (it.version, it.modified_ms)));
     match (verdict, record) {
         (Verdict::Failed, _) => Err(precondition_failed()),
         (_, None) => Err(not_found()),
         (Verdict::NotModified, Some(record)) => Ok(not_modified(&record)),
-        (Verdict::Proceed, Some(record)) if parts.method == Method::HEAD => {
+        (Verdict::Proceed, Some(record)) if call.head.method == Method::HEAD => {
             let mut answer = described(&record);
             answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(record.value.len()));
             Ok(answer)
         }
-        (Verdict::Proceed, Some(record)) => value(front, &parts.headers, record),
+        (Verdict::Proceed, Some(record)) => value(front, &call.head.headers, record),
     }
 }
 
 /// `PUT`.
-pub(super) async fn put<S: Service, B>(front: &Front<S>, parts: &Parts, body: B) -> Result<Answer, Problem>
+pub(super) async fn put<S: Service, B>(front: &Front<S>, call: Call<'_>, body: B) -> Result<Answer, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::fmt::Display,
 {
-    let key = Bytes::copy_from_slice(&key(parts)?);
-    if parts.headers.contains_key(CONTENT_RANGE) {
+    let key = Bytes::copy_from_slice(&key(call.head)?);
+    if call.head.headers.contains_key(CONTENT_RANGE) {
         return Err(Problem::new(Kind::PartialPut)
             .detail("`Content-Range` asks for a part to be replaced (RFC 9110 14.5). Nothing was changed."));
     }
-    let conditions = conditions(parts)?;
-    let content_type = kept_field(&parts.headers, &CONTENT_TYPE)?;
-    let content_encoding = kept_field(&parts.headers, &CONTENT_ENCODING)?;
-    let taken = front.take(parts, body, front.settings.max_value, &front.taken).await?;
+    let conditions = conditions(call.head)?;
+    let content_type = kept_field(&call.head.headers, &CONTENT_TYPE)?;
+    let content_encoding = kept_field(&call.head.headers, &CONTENT_ENCODING)?;
+    let taken = front.take(call.head, body, front.settings.max_value, &front.taken).await?;
     let operation = Operation::Put { content_type, content_encoding, value: taken.bytes.clone() };
-    Ok(match front.write(parts, &taken.bytes, Write { key, operation, conditions }).await? {
+    Ok(match front.write(call, &taken.bytes, Write { key, operation, conditions }).await? {
         Done::Elsewhere(answer) => answer,
         Done::Here(Written::Created(version)) => written(StatusCode::CREATED, Some(version)),
         Done::Here(Written::Replaced(version)) => written(StatusCode::NO_CONTENT, Some(version)),
@@ -65,10 +64,10 @@ where
 }
 
 /// `DELETE`.
-pub(super) async fn delete<S: Service>(front: &Front<S>, parts: &Parts) -> Result<Answer, Problem> {
-    let key = Bytes::copy_from_slice(&key(parts)?);
-    let write = Write { key, operation: Operation::Delete, conditions: conditions(parts)? };
-    match front.write(parts, &Bytes::new(), write).await? {
+pub(super) async fn delete<S: Service>(front: &Front<S>, call: Call<'_>) -> Result<Answer, Problem> {
+    let key = Bytes::copy_from_slice(&key(call.head)?);
+    let write = Write { key, operation: Operation::Delete, conditions: conditions(call.head)? };
+    match front.write(call, &Bytes::new(), write).await? {
         Done::Elsewhere(answer) => Ok(answer),
         Done::Here(Written::Absent) => Err(not_found()),
         Done::Here(_) => Ok(written(StatusCode::NO_CONTENT, None)),

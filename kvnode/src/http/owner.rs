@@ -13,7 +13,7 @@ use http_body_util::Full;
 
 use super::body::{self, Limits, Taken};
 use super::budget::Budget;
-use super::{Answer, EPOCH, Front, Service};
+use super::{Answer, Call, EPOCH, Front, Service};
 use crate::client::ClientError;
 use crate::conditions::{BadTags, Conditions};
 use crate::node::{Read, Refused, Route, Write, Written};
@@ -41,19 +41,17 @@ pub(super) enum Done {
 
 impl<S: Service> Front<S> {
     /// The record of `key`, if there is one.
-    pub(super) async fn read(&self, parts: &Parts, key: &[u8]) -> Result<Read, Problem> {
-        self.service.read(key, &route(&parts.headers)).await.map_err(|refused| problem(&refused))
+    pub(super) async fn read(&self, call: Call<'_>, key: &[u8]) -> Result<Read, Problem> {
+        self.service.read(key, call.route).await.map_err(|refused| problem(&refused))
     }
 
     /// Does a write. `raw` is the body as it came, for the case that it must be passed on.
-    pub(super) async fn write(&self, parts: &Parts, raw: &Bytes, write: Write) -> Result<Done, Problem> {
-        match self.service.write(write, &route(&parts.headers)).await {
+    pub(super) async fn write(&self, call: Call<'_>, raw: &Bytes, write: Write) -> Result<Done, Problem> {
+        match self.service.write(write, call.route).await {
             Ok(Written::PreconditionFailed) => Err(precondition_failed()),
             Ok(written) => Ok(Done::Here(written)),
-            Err(Refused::NotOwner { epoch, owner_url: Some(url) })
-                if cannot_be_sent_again(&parts.headers) =>
-            {
-                self.relay(parts, raw, &url, epoch).await.map(Done::Elsewhere)
+            Err(Refused::NotOwner { epoch, owner_url: Some(url) }) if call.route.unkept => {
+                self.relay(call.head, raw, &url, epoch).await.map(Done::Elsewhere)
             }
             Err(refused) => Err(problem(&refused)),
         }
@@ -163,17 +161,14 @@ pub(super) fn problem(refused: &Refused) -> Problem {
     }
 }
 
-/// As its sender saw the cluster.
-fn route(headers: &HeaderMap) -> Route {
+/// As the sender of an HTTP request saw the cluster.
+pub(super) fn route(headers: &HeaderMap) -> Route {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     Route {
         epoch: text(EPOCH_HEADER).and_then(|epoch| epoch.parse().ok()),
-        to: text(TO_HEADER).map(str::to_owned),
+        to: text(TO_HEADER).map(Into::into),
+        unkept: text(REPLAY_HEADER) == Some("no"),
     }
-}
-
-fn cannot_be_sent_again(headers: &HeaderMap) -> bool {
-    headers.get(REPLAY_HEADER).is_some_and(|value| value == "no")
 }
 
 /// The same types as the proxy's, which cannot reach a node or loses it: to the client it is the same.

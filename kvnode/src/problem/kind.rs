@@ -42,12 +42,6 @@ impl Kind {
     pub const fn title(self) -> &'static str {
         self.facts().2
     }
-
-    /// The type of this name.
-    #[must_use]
-    pub fn of_slug(slug: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.slug() == slug)
-    }
 }
 
 // 503 is for what surely had no effect and may work later: after it clients repeat a request, writes too. What may have
@@ -153,8 +147,6 @@ kinds! {
     NoAnswer = GATEWAY_TIMEOUT "no-answer" "The owner of this key did not answer in time";
 
     DiskFull = INSUFFICIENT_STORAGE "disk-full" "The disk is full";
-
-    Loop = LOOP_DETECTED "loop" "The request came back to this proxy";
 }
 
 #[cfg(test)]
@@ -191,8 +183,5 @@ mod tests {
         let names: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
         let titles: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.title()).collect();
         assert_eq!((names.len(), titles.len()), (Kind::ALL.len(), Kind::ALL.len()));
-        for kind in Kind::ALL {
-            assert_eq!(Kind::of_slug(kind.slug()), Some(*kind));
-        }
     }
 }

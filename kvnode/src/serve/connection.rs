@@ -21,12 +21,20 @@ use tracing::debug;
 
 use super::Limits;
 use crate::http::{Front, Service, harden};
+use crate::link;
+use crate::node::Route;
 use crate::problem::{Kind, Problem};
 
 /// How an HTTP/2 connection begins; no HTTP/1 method is called so.
-const PREFACE: &[u8; 4] = b"PRI ";
-/// Requests at once on one connection: a proxy's whole share of work.
+const HTTP2: &[u8; 4] = b"PRI ";
+/// The same for a link.
+const LINK: &[u8; 4] = b"KEYW";
+/// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 1024;
+/// Requests at once on one link: a proxy's whole share of work.
+const EXCHANGES: usize = 16_384;
+/// Bytes of a request's body that a proxy may send over a link before it is told that we have read them.
+const LINK_WINDOW: usize = 256 << 10;
 /// What a sender may send before it is told that we have read it.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -69,38 +77,62 @@ impl Builders {
         &self,
         stream: TcpStream,
         front: Arc<Front<S>>,
-        closing: watch::Receiver<bool>,
+        mut closing: watch::Receiver<bool>,
     ) {
+        let Some(protocol) = self.protocol(&stream, &mut closing).await else { return };
+        if let Protocol::Link = protocol {
+            let limits =
+                link::server::Limits { patience: self.patience, exchanges: EXCHANGES, window: LINK_WINDOW };
+            if let Err(error) = link::server::serve(stream, front, limits, closing).await {
+                debug!(%error, "a link broke");
+            }
+            return;
+        }
         let answer = move |request: Request<Incoming>| {
             let front = Arc::clone(&front);
             async move { Ok::<_, Infallible>(front.answer(request).await) }
         };
-        self.speak(stream, answer, closing).await;
+        self.speak(protocol, stream, answer, closing).await;
     }
 
     /// Answers every request of a connection that there is no place for with 503.
-    pub(super) async fn turn_away(&self, stream: TcpStream, closing: watch::Receiver<bool>) {
+    pub(super) async fn turn_away(&self, stream: TcpStream, mut closing: watch::Receiver<bool>) {
         let answer = |_: Request<Incoming>| async { Ok::<_, Infallible>(too_many()) };
-        let _ = timeout(FAREWELL, self.speak(stream, answer, closing)).await;
+        let telling = async {
+            if let Some(protocol) = self.protocol(&stream, &mut closing).await {
+                self.speak(protocol, stream, answer, closing).await;
+            }
+        };
+        let _ = timeout(FAREWELL, telling).await;
     }
 
-    async fn speak<A, F>(&self, stream: TcpStream, answer: A, mut closing: watch::Receiver<bool>)
-    where
+    /// What the other side speaks; `None` where it does not say so in time, or is told to close.
+    async fn protocol(&self, stream: &TcpStream, closing: &mut watch::Receiver<bool>) -> Option<Protocol> {
+        tokio::select! {
+            known = timeout(self.patience, Protocol::of(stream)) => known.ok()?.ok(),
+            _ = closing.wait_for(|closing| *closing) => None,
+        }
+    }
+
+    async fn speak<A, F>(
+        &self,
+        protocol: Protocol,
+        stream: TcpStream,
+        answer: A,
+        closing: watch::Receiver<bool>,
+    ) where
         A: Fn(Request<Incoming>) -> F + Send,
         F: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
     {
-        let is_http2 = tokio::select! {
-            known = timeout(self.patience, begins_http2(&stream)) => known,
-            _ = closing.wait_for(|closing| *closing) => return,
-        };
-        let outcome = match is_http2 {
-            Ok(Ok(true)) => {
-                run(self.http2.serve_connection(TokioIo::new(stream), service_fn(answer)), closing).await
-            }
-            Ok(Ok(false)) => {
+        let outcome = match protocol {
+            Protocol::Http1 => {
                 run(self.http1.serve_connection(TokioIo::new(stream), service_fn(answer)), closing).await
             }
-            Ok(Err(_)) | Err(_) => return,
+            Protocol::Http2 => {
+                run(self.http2.serve_connection(TokioIo::new(stream), service_fn(answer)), closing).await
+            }
+            // A proxy tries again by itself.
+            Protocol::Link => return,
         };
         if let Err(error) = outcome {
             debug!(%error, "a connection broke");
@@ -123,22 +155,57 @@ where
     connection.await
 }
 
-/// Looks at the first bytes without taking them, so that neither HTTP pays for the choice afterwards.
-async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut start = [0; PREFACE.len()];
-    loop {
-        let length = stream.peek(&mut start).await?;
-        if length == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+    Link,
+}
+
+impl Protocol {
+    /// Looks at the first bytes without taking them, so that none of the three pays for the choice afterwards.
+    async fn of(stream: &TcpStream) -> io::Result<Self> {
+        let mut start = [0; 4];
+        loop {
+            let length = stream.peek(&mut start).await?;
+            match &start[..length] {
+                [] => return Err(io::ErrorKind::UnexpectedEof.into()),
+                all if all == HTTP2 => return Ok(Self::Http2),
+                all if all == LINK => return Ok(Self::Link),
+                some if !HTTP2.starts_with(some) && !LINK.starts_with(some) => return Ok(Self::Http1),
+                // The socket stays readable with these few bytes: waiting for it would spin.
+                _ => sleep(Duration::from_millis(1)).await,
+            }
         }
-        if !PREFACE.starts_with(&start[..length]) {
-            return Ok(false);
-        }
-        if length == PREFACE.len() {
-            return Ok(true);
-        }
-        // The socket stays readable with these few bytes: waiting for it would spin.
-        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+impl<S: Service> link::server::Answers for Arc<Front<S>> {
+    type Body = Full<Bytes>;
+    const READS_AT_ONCE: bool = true;
+
+    fn admit(&self, secret: &[u8]) -> Result<(), String> {
+        let why = match self.knows(secret) {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                "it has another secret: start proxy and nodes with the same KEYWAY_CLUSTER_SECRET or \
+                            KEYWAY_CLUSTER_SECRET_FILE"
+            }
+            None => {
+                "it has no secret, so it takes part in no cluster: start it with KEYWAY_CLUSTER_SECRET or \
+                     KEYWAY_CLUSTER_SECRET_FILE"
+            }
+        };
+        Err(why.to_owned())
+    }
+
+    async fn answer(
+        &self,
+        request: Request<link::server::RequestBody>,
+        route: Route,
+    ) -> Response<Full<Bytes>> {
+        self.answer_routed(request, &route).await
     }
 }
 

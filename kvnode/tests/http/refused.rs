@@ -39,7 +39,10 @@ async fn the_route_reaches_the_node() {
     let headers = [("keyway-epoch", "12"), ("keyway-to", "c/i/b")];
     site.ask(Http::Two, "PUT", "/kv?key=a", &headers, "v").await;
     site.ask(Http::One, "GET", "/kv?key=a", &[("keyway-epoch", "x")], "").await;
-    assert_eq!(site.memory.routes(), [Route { epoch: Some(12), to: Some("c/i/b".into()) }, Route::default()]);
+    assert_eq!(
+        site.memory.routes(),
+        [Route { epoch: Some(12), to: Some("c/i/b".into()), unkept: false }, Route::default()]
+    );
 }
 
 /// A node that lost the key to another.
@@ -75,7 +78,7 @@ async fn a_value_that_cannot_be_sent_again_is_passed_on_to_the_new_owner() {
         assert_eq!(again.problem(), "precondition-failed");
     }
     // It was asked by the epoch that the old owner knew, and not in the name of the old owner.
-    assert_eq!(new.memory.routes()[0], Route { epoch: Some(9), to: None });
+    assert_eq!(new.memory.routes()[0], Route { epoch: Some(9), to: None, unkept: true });
 }
 
 #[tokio::test]

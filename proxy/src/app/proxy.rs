@@ -79,7 +79,7 @@ impl Proxy {
             control: Arc::new(coordinator.clone()),
             bridge: Arc::clone(&bridge),
             access: access.clone(),
-            secret,
+            secret: secret.clone(),
             metrics: Arc::clone(&metrics),
         });
         let admin_listener = admin_listener
@@ -87,7 +87,7 @@ impl Proxy {
             .transpose()
             .map_err(|cause| Failed::System { what: "listen for administration", cause })?;
         let shared = admin_listener.is_none().then(|| data::Admin::new(Handle::current(), service(admin)));
-        let data_path = DataPath::start(&settings.data_path, &bridge, shared)?;
+        let data_path = DataPath::start(&settings.data_path, &bridge, &secret, shared)?;
         // Set once, here.
         let _ = metrics.set(Arc::clone(data_path.metrics()));
 

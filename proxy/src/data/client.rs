@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
 use http::header::HOST;
 use http::request::Parts;
 use hyper::service::service_fn;
@@ -17,7 +16,7 @@ use tokio::net::TcpStream;
 use super::deadline::{Deadline, NEVER, Ticks};
 use super::fault::Fault;
 use super::forward;
-use super::headers::{Origin, address_of};
+use super::origin::Origin;
 use super::route;
 use super::socket::Socket;
 use super::worker::{Stage, Worker};
@@ -35,8 +34,6 @@ const REST_BYTES: usize = 4 << 20;
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: SocketAddr,
-    /// Its address as a field value.
-    pub(super) address: HeaderValue,
     /// Whom it asked last.
     origin: RefCell<Option<Rc<Origin>>>,
     phase: Cell<Phase>,
@@ -119,7 +116,6 @@ impl Client {
         let deadline = worker.deadlines.add();
         let client = Self {
             peer,
-            address: address_of(peer),
             origin: RefCell::default(),
             // A new connection has to say something at once, or it counts as a slow head.
             phase: Cell::new(Phase::Idle),
@@ -186,7 +182,7 @@ impl Client {
             return Ok(Some(Rc::clone(origin)));
         }
         let authority = route::authority(head.version, &head.uri, &head.headers)?;
-        *last = authority.map(|authority| Rc::new(Origin::new(authority, self.peer)));
+        *last = authority.map(|authority| Rc::new(Origin::new(authority)));
         Ok(last.clone())
     }
 

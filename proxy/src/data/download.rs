@@ -1,13 +1,13 @@
-//! A node's answer on its way to the client.
+//! A node's answer on its way to the client, where it does not come in one piece.
 
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
 
 use super::answer::BodyError;
 use super::client::Client;
+use super::link::Call;
 use super::pump::Pump;
 use super::replay::Upload;
 use super::upstream::InFlight;
@@ -15,7 +15,9 @@ use super::upstream::InFlight;
 /// The body of a node's answer. The node may send a window ahead of what the client has taken, and no more.
 #[derive(Debug)]
 pub(super) struct Download {
-    stream: RecvStream,
+    call: Call,
+    /// What came with the head.
+    first: Bytes,
     /// Bytes still to come, where the node said how many.
     left: Option<u64>,
     /// The request's body, where the node answered before it had all of it.
@@ -26,35 +28,37 @@ pub(super) struct Download {
 
 impl Download {
     pub(super) fn new(
-        stream: RecvStream,
+        call: Call,
+        first: Bytes,
         length: Option<u64>,
         rest: Option<Box<(Pump, Upload)>>,
         client: Rc<Client>,
         in_flight: InFlight,
     ) -> Self {
-        Self { stream, left: length, rest, client, _in_flight: in_flight }
+        Self { call, first, left: length, rest, client, _in_flight: in_flight }
     }
 
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         if let Some(rest) = &mut self.rest {
             let (pump, upload) = &mut **rest;
-            if pump.poll(cx, upload, &self.client).is_ready() {
+            if pump.poll(cx, &self.call, upload, &self.client).is_ready() {
                 self.rest = None;
             }
         }
-        let Some(data) = ready!(self.stream.poll_data(cx)) else { return Poll::Ready(None) };
-        let data = data?;
+        let data = match std::mem::take(&mut self.first) {
+            first if !first.is_empty() => first,
+            _ => match ready!(self.call.poll_piece(cx))? {
+                Some(piece) => piece,
+                None => return Poll::Ready(None),
+            },
+        };
         self.client.has_moved();
         self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
-        // At the end of a stream the room is given back with the stream.
-        if !self.stream.is_end_stream() {
-            self.stream.flow_control().release_capacity(data.len())?;
-        }
         Poll::Ready(Some(Ok(data)))
     }
 
     pub(super) fn is_end(&self) -> bool {
-        self.stream.is_end_stream()
+        self.first.is_empty() && self.call.is_over()
     }
 
     pub(super) fn left(&self) -> Option<u64> {

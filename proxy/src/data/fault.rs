@@ -10,7 +10,6 @@ use kvnode::http::harden;
 use kvnode::problem::{Kind, Problem};
 
 use super::answer::Body;
-use super::headers::Unfit;
 use super::upstream::DialError;
 
 /// Methods that a node may know.
@@ -37,8 +36,8 @@ pub(super) enum Fault {
     NoAdmin,
     /// The admin service went away over this request.
     AdminGone,
-    /// The request's head cannot go on.
-    Unfit(Unfit),
+    /// The request's target or fields do not fit onto a link.
+    LargeHead,
     /// The ring is empty.
     NoOwner,
     /// The probes say that the owner is down.
@@ -132,12 +131,10 @@ impl Fault {
             | Self::Target
             | Self::Host(_)
             | Self::Key(_)
-            | Self::Unfit(Unfit::TooLarge)
+            | Self::LargeHead
             | Self::SlowBody
             | Self::BadBody => self.told_of_client(),
-            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Unfit(Unfit::Loop) | Self::Crowded => {
-                self.told_of_proxy()
-            }
+            Self::Inner | Self::NoAdmin | Self::AdminGone | Self::Crowded => self.told_of_proxy(),
             _ => self.told_of_node(),
         }
     }
@@ -163,9 +160,8 @@ impl Fault {
             Self::Host(trouble) => {
                 (Kind::BadHost, format!("The Host field {trouble}; an HTTP/1.1 request has exactly one."))
             }
-            Self::Unfit(_) => {
-                let detail = "With what a proxy adds they would be larger than a node takes; the limit is \
-                              limits.head.";
+            Self::LargeHead => {
+                let detail = "The target and each field may have 65,535 bytes.";
                 (Kind::LargeHead, detail.to_owned())
             }
             Self::SlowBody => (Kind::SlowBody, INCOMPLETE.to_owned()),
@@ -192,15 +188,10 @@ impl Fault {
                 "proxy_internal_error",
                 "The log of the proxy says why. Whether something was changed is unknown: look at /admin/changes.",
             ),
-            Self::Crowded => (
+            _ => (
                 Kind::TooManyConnections,
                 "connection_limit_reached",
                 "Use fewer connections and keep them open, or raise limits.connections.",
-            ),
-            _ => (
-                Kind::Loop,
-                "proxy_loop_detected",
-                "A node's URL, or another proxy, leads here: look at the Via fields and at /admin/ring.",
             ),
         };
         (Problem::new(kind).detail(detail), error)

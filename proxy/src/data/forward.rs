@@ -4,11 +4,13 @@
 //! again whatever its method, within bounds; one whose outcome is unknown only if it is a GET or HEAD, and once.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hashring::Position;
-use http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::header::{ACCEPT, CONNECTION, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -20,8 +22,8 @@ use super::attempt::{Attempt, Job, Reason};
 use super::client::{Client, Exchange};
 use super::deadline::NEVER;
 use super::fault::Fault;
-use super::headers::Origin;
-use super::replay::Upload;
+use super::origin::Origin;
+use super::replay::{Upload, WHOLE};
 use super::rest::read_rest;
 use super::route::{self, Route};
 use super::settings::Settings;
@@ -39,15 +41,15 @@ pub(super) async fn answer(
     let mut exchange = Exchange::begin(&client);
     let (head, body) = request.into_parts();
     let mut response = match judge(&client, &head) {
-        Ok((Route::Node(position), origin)) => {
+        Ok((Route::Node(position), _)) => {
             exchange.is_for_data();
-            let response = to_node(&client, head, body, origin.as_deref(), position).await;
+            let response = to_node(&client, &head, body, position).await;
             client.worker.metrics.count_answer(response.status());
             response
         }
-        Ok((Route::Admin, _)) => to_admin(&client, head, body).await,
+        Ok((Route::Admin, _)) => Box::pin(to_admin(&client, head, body)).await,
         other => {
-            let response = here(&client, other, &head, body).await;
+            let response = Box::pin(here(&client, other, &head, body)).await;
             client.worker.metrics.count_answer(response.status());
             client.worker.metrics.own_answers.add(1);
             response
@@ -104,53 +106,51 @@ async fn to_admin(client: &Client, head: Parts, body: Incoming) -> Response<Body
     answered.unwrap_or_else(|fault| fault.response())
 }
 
-async fn to_node(
-    client: &Rc<Client>,
-    mut head: Parts,
-    body: Incoming,
-    origin: Option<&Origin>,
-    position: Position,
-) -> Response<Body> {
-    route::count_hop(&mut head);
+async fn to_node(client: &Rc<Client>, head: &Parts, body: Incoming, position: Position) -> Response<Body> {
     let mut upload = Upload::default();
-    let answered = match take_in(client, &mut head, body, &mut upload).await {
-        Ok(()) => Job { client, head: &head, origin }.forward(position, &mut upload).await,
+    let answered = match take_in(client, head, body, &mut upload).await {
+        Ok(()) => Job { client, head }.forward(position, &mut upload).await,
         Err(fault) => Err(fault),
     };
     match answered {
         Ok(response) => response,
         Err(fault) => {
             client.worker.metrics.own_answers.add(1);
-            refuse(client, &fault, &head, &mut upload).await
+            Box::pin(refuse(client, &fault, head, &mut upload)).await
         }
     }
 }
 
-/// Prepares the body. One of unknown length is taken in until it is known whether it can be kept, because the
-/// node is told so in the request's head.
-async fn take_in(
-    client: &Client,
-    head: &mut Parts,
-    body: Incoming,
-    upload: &mut Upload,
-) -> Result<(), Fault> {
+/// Prepares the body. A small one is taken in, so that it goes to the node with its head. So is one of unknown length
+/// until it is known whether it can be kept, because the node is told so in the head.
+async fn take_in(client: &Client, head: &Parts, body: Incoming, upload: &mut Upload) -> Result<(), Fault> {
     let worker = &client.worker;
     let limit = worker.settings.replay_buffer;
-    if let Some(length) = body.size_hint().exact() {
-        *upload = Upload::of_known_length(body, length, limit, &worker.pool);
+    let Some(length) = body.size_hint().exact() else {
+        *upload = Upload::of_unknown_length(body, &worker.pool);
+        return Box::pin(in_time(client, |cx| upload.poll_fill(cx, limit, client))).await;
+    };
+    *upload = Upload::of_known_length(body, length, limit, &worker.pool);
+    // A client that wants to be asked for its body first may be refused by what its head says.
+    if upload.is_taken_in() || length > WHOLE as u64 || !upload.is_kept() || head.headers.contains_key(EXPECT)
+    {
         return Ok(());
     }
-    *upload = Upload::of_unknown_length(body, &worker.pool);
+    in_time(client, |cx| upload.poll_all(cx, client)).await
+}
+
+/// Waits for a client's body for as long as it comes.
+async fn in_time(
+    client: &Client,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), hyper::Error>>,
+) -> Result<(), Fault> {
     client.has_moved();
-    let length = std::future::poll_fn(|cx| match upload.poll_fill(cx, limit, client) {
-        std::task::Poll::Pending if client.is_late() => std::task::Poll::Ready(Err(Fault::SlowBody)),
-        filled => filled.map_err(|_| Fault::BadBody),
+    poll_fn(|cx| match poll(cx) {
+        Poll::Pending if client.is_late() => Poll::Ready(Err(Fault::SlowBody)),
+        taken => taken.map_err(|_| Fault::BadBody),
     })
     .await?;
     client.allow(NEVER);
-    if let Some(length) = length {
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
     Ok(())
 }
 
@@ -172,7 +172,7 @@ impl Job<'_> {
                     return Err(fault);
                 }
                 Attempt::NotApplied(fault, reason) => {
-                    if !upload.rewind() || !self.wait(&table, reason, &mut budget).await {
+                    if !upload.rewind() || !Box::pin(self.wait(&table, reason, &mut budget)).await {
                         return Err(fault);
                     }
                 }

@@ -1,72 +1,139 @@
-//! One connection to one process of a node: HTTP/2 with prior knowledge, any number of requests in flight.
+//! One link to one process of a node: any number of requests in flight, answered in any order (`docs/link.md`).
+//!
+//! [`Link`] queues requests and [`Call`] is what becomes of one. [`Driver`] is the connection itself, in a task of its
+//! own: it writes what all have queued at once, and hands out what comes.
 
 use std::cell::RefCell;
-use std::task::{Context, Waker};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use h2::{Reason, SendStream};
-use http::Request;
+use kvnode::link::Malformed;
+use kvnode::link::frame::{Header, Kind};
+use kvnode::link::head::Ask;
+use kvnode::link::hello::{Hello, Welcome};
+use kvnode::link::input::{Input, poll_some};
+use kvnode::link::output::Output;
 use tokio::net::TcpStream;
 
-/// What a node may send ahead of its reader, per answer. A slow client costs this much memory, and no more.
-const STREAM_WINDOW: u32 = 128 << 10;
-/// The same for the whole connection: so large that slow readers never hold up the others.
-const CONNECTION_WINDOW: u32 = 512 << 20;
-/// The largest frame the node may send: fewer frames for large values, and still only microseconds each.
-const MAX_FRAME: u32 = 64 << 10;
-/// The largest head of an answer.
-const MAX_FIELDS: u32 = 64 << 10;
+mod call;
+mod shared;
 
-/// The connection, as requests use it. Whoever made it polls the other half.
+pub(super) use call::Call;
+use shared::Shared;
+
+/// What a node may send ahead of its reader, per answer. A slow client costs this much memory, and no more.
+pub(super) const WINDOW: usize = 128 << 10;
+
+/// The connection, as requests use it. It closes when this and all calls are gone.
 #[derive(Debug)]
 pub(super) struct Link {
-    requests: RefCell<SendRequest<Bytes>>,
-    /// A handle that has never queued anything; see [`Link::send`].
-    spare: SendRequest<Bytes>,
+    shared: Rc<RefCell<Shared>>,
+}
+
+/// The connection, as its own task sees it. It has to be polled for anything to move.
+#[derive(Debug)]
+pub(super) struct Driver {
+    stream: TcpStream,
+    input: Input,
+    shared: Rc<RefCell<Shared>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Broken {
+    /// The node has not looked at the request, and never will: it said so, or has not even got all of it.
+    #[error("the request was not looked at")]
+    NotProcessed,
+    /// The node may have looked at it.
+    #[error("the link broke, or the node gave the answer up")]
+    Lost,
+}
+
+/// Why a request was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// The node takes no more requests over this link.
+    Closing,
+    /// As many are in flight as the node takes.
+    Full,
+    /// Its target or fields do not fit into a frame.
+    TooLarge,
 }
 
 impl Link {
-    /// Speaks the preface. The second half has to be polled for anything to move, and ends with the connection.
-    pub(super) async fn open(stream: TcpStream) -> Result<(Self, Connection<TcpStream, Bytes>), h2::Error> {
-        let (requests, connection) = Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_frame_size(MAX_FRAME)
-            .max_header_list_size(MAX_FIELDS)
-            // Clients that go away in the middle of answers cause late frames; from our own nodes they are no
-            // attack, and must not end the connection for everybody.
-            .max_local_error_reset_streams(None)
-            .enable_push(false)
-            .handshake(stream)
-            .await?;
-        Ok((Self { spare: requests.clone(), requests: RefCell::new(requests) }, connection))
+    /// Says hello. The second half has to be polled for anything to move, and ends with the connection.
+    pub(super) async fn open(mut stream: TcpStream, secret: Bytes, to: String) -> io::Result<(Self, Driver)> {
+        let (mut input, mut output) = (Input::default(), Output::default());
+        output.preface();
+        let hello = Hello { window: WINDOW, secret, to };
+        output.frame(Header::new(Kind::Hello, 0), |out| hello.put(out));
+        poll_fn(|cx| output.poll_flush(cx, &mut stream)).await?;
+        input.preface(&mut stream).await?;
+        let frame = input.frame(&mut stream).await?;
+        let welcome = match frame.header.kind {
+            Kind::Welcome => Welcome::take(frame.payload)?,
+            Kind::Refused => {
+                let why = String::from_utf8_lossy(&frame.payload).into_owned();
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
+            _ => return Err(Malformed("no welcome").into()),
+        };
+        let shared = Rc::new(RefCell::new(Shared::new(output, welcome)));
+        Ok((Self { shared: Rc::clone(&shared) }, Driver { stream, input, shared }))
     }
 
-    /// Queues a request; it never blocks. An error means that nothing was sent, and that this connection takes
-    /// no more requests.
-    pub(super) fn send(
+    /// Queues a request, with its whole body or none of it yet. It never waits.
+    pub(super) fn send<'a>(
         &self,
-        request: Request<()>,
-        ends: bool,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        let mut requests = self.requests.borrow_mut();
-        let sent = requests.send_request(request, ends)?;
-        // When the node allows no more streams, h2 queues this one, and makes *this handle* wait until it is
-        // open. The queue itself has no limit (ours is the number of requests in flight), so a fresh handle
-        // goes on queueing.
-        let mut nobody = Context::from_waker(Waker::noop());
-        if requests.poll_ready(&mut nobody).is_pending() {
-            *requests = self.spare.clone();
-        }
-        Ok(sent)
+        ask: &Ask<'_>,
+        unkept: bool,
+        whole: Option<impl Iterator<Item = &'a Bytes>>,
+    ) -> Result<Call, NotSent> {
+        let (key, id) = self.shared.borrow_mut().begin(ask, unkept, whole)?;
+        Ok(Call::new(Rc::clone(&self.shared), key, id))
+    }
+
+    /// Whether it takes more requests.
+    pub(super) fn is_open(&self) -> bool {
+        self.shared.borrow().is_open()
     }
 }
 
-/// Whether a request that failed with `error` was surely not processed (RFC 9113 8.7): the node refused its
-/// stream, or said goodbye with a last stream before it. h2 gives a node's GOAWAY only to such streams; those
-/// that the node may have processed end with an I/O error.
-pub(super) fn surely_not_processed(error: &h2::Error) -> bool {
-    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
-    error.is_remote() && (refused || error.is_go_away())
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.borrow_mut().close();
+    }
+}
+
+impl Future for Driver {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let Self { stream, input, shared } = &mut *self;
+            {
+                let mut shared = shared.borrow_mut();
+                // First of all, because some may have come with the welcome.
+                while let Some(frame) = input.take()? {
+                    shared.take(frame)?;
+                }
+                if shared.poll_flush(cx, stream)? {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if poll_some(input, cx, stream)?.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.borrow_mut().end();
+    }
 }

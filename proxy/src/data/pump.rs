@@ -1,17 +1,16 @@
-//! Moves a request's body into its stream, as fast as the node takes it.
+//! Moves a request's body into its call, as fast as the node takes it.
 
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::SendStream;
 
 use super::client::Client;
+use super::link::Call;
 use super::replay::Upload;
 
 /// The sending half of one attempt.
 #[derive(Debug)]
 pub(super) struct Pump {
-    stream: SendStream<Bytes>,
     /// A piece that waits for the node's window.
     held: Option<Bytes>,
     done: bool,
@@ -27,9 +26,9 @@ pub(super) enum Stop {
 }
 
 impl Pump {
-    /// A pump for a stream; `done` where the request had no body.
-    pub(super) fn new(stream: SendStream<Bytes>, done: bool) -> Self {
-        Self { stream, held: None, done }
+    /// A pump; `done` where the whole request was sent at once.
+    pub(super) fn new(done: bool) -> Self {
+        Self { held: None, done }
     }
 
     /// Whether there is nothing left to do.
@@ -46,48 +45,31 @@ impl Pump {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
+        call: &Call,
         upload: &mut Upload,
         client: &Client,
     ) -> Poll<Result<(), Stop>> {
         while !self.done {
-            if let Some(piece) = self.held.take() {
-                if self.stream.capacity() == 0 {
-                    match self.stream.poll_capacity(cx) {
-                        Poll::Pending => {
-                            self.held = Some(piece);
-                            return Poll::Pending;
-                        }
-                        Poll::Ready(Some(Ok(0))) => {
-                            self.held = Some(piece);
-                            continue;
-                        }
-                        Poll::Ready(Some(Ok(_))) => {}
-                        Poll::Ready(Some(Err(_)) | None) => return self.stop(Stop::Node),
-                    }
-                }
-                self.done = upload.is_finished();
+            let mut piece = match self.held.take() {
+                Some(piece) => piece,
+                None => match ready!(upload.poll_next(cx)) {
+                    Some(Ok(piece)) => piece,
+                    // Dropping the call tells the node.
+                    Some(Err(_)) => return self.stop(Stop::Client),
+                    None => Bytes::new(),
+                },
+            };
+            let (before, ends) = (piece.len(), upload.is_finished());
+            let sent = call.poll_send(cx, &mut piece, ends);
+            if piece.len() < before || before == 0 {
                 client.has_moved();
-                if self.stream.send_data(piece, self.done).is_err() {
-                    return self.stop(Stop::Node);
-                }
-                continue;
             }
-            match ready!(upload.poll_next(cx)) {
-                Some(Ok(piece)) => {
-                    // Asking for one byte is enough to wait for any room at all: h2 asks for the rest when the
-                    // piece is handed over, and a piece is never larger than one read from the client.
-                    self.stream.reserve_capacity(1);
+            match sent {
+                Poll::Ready(Ok(())) => self.done = ends,
+                Poll::Ready(Err(_)) => return self.stop(Stop::Node),
+                Poll::Pending => {
                     self.held = Some(piece);
-                }
-                Some(Err(_)) => {
-                    self.stream.send_reset(h2::Reason::CANCEL);
-                    return self.stop(Stop::Client);
-                }
-                None => {
-                    self.done = true;
-                    if self.stream.send_data(Bytes::new(), true).is_err() {
-                        return self.stop(Stop::Node);
-                    }
+                    return Poll::Pending;
                 }
             }
         }

@@ -12,6 +12,9 @@ use hyper::body::Incoming;
 
 use super::client::Client;
 
+/// A body of at most this size is taken in before its head goes out, and both go in one frame.
+pub(super) const WHOLE: usize = 32 << 10;
+
 /// Room for kept bodies, shared by all requests of one worker.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -38,6 +41,8 @@ pub(super) struct Upload {
     next: usize,
     /// `None` = not kept.
     lease: Option<Lease>,
+    /// Bytes of all of it, where that is known.
+    length: Option<u64>,
     /// A piece was handed out that is not kept.
     spent: bool,
 }
@@ -78,7 +83,7 @@ impl Upload {
             .ok()
             .filter(|&length| length <= limit)
             .and_then(|length| pool.lease(length));
-        Self { lease, ..Self::unkept(body) }
+        Self { lease, length: Some(length), ..Self::unkept(body) }
     }
 
     /// A body of unknown length. Whether it can be kept must be known before its head is sent, so
@@ -92,16 +97,18 @@ impl Upload {
         Self { source: Some(body).filter(|body| !body.is_end_stream()), ..Self::default() }
     }
 
-    /// Takes in pieces until the body has ended or turns out to be too large to be kept. Returns its length, if
-    /// that is known then.
+    /// Takes in pieces until the body has ended or turns out to be too large to be kept.
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         limit: usize,
         client: &Client,
-    ) -> Poll<Result<Option<usize>, hyper::Error>> {
+    ) -> Poll<Result<(), hyper::Error>> {
         while let Some(lease) = &mut self.lease {
-            let Some(source) = &mut self.source else { return Poll::Ready(Ok(Some(lease.bytes))) };
+            let Some(source) = &mut self.source else {
+                self.length = Some(lease.bytes as u64);
+                return Poll::Ready(Ok(()));
+            };
             match ready!(poll_data(source, cx)) {
                 None => self.source = None,
                 Some(piece) => {
@@ -114,7 +121,42 @@ impl Upload {
                 }
             }
         }
-        Poll::Ready(Ok(None))
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes in all that is left.
+    pub(super) fn poll_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &Client,
+    ) -> Poll<Result<(), hyper::Error>> {
+        while let Some(source) = &mut self.source {
+            if let Some(piece) = ready!(poll_data(source, cx)) {
+                self.pieces.push_back(piece?);
+                client.has_moved();
+                if !source.is_end_stream() {
+                    continue;
+                }
+            }
+            self.source = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// All pieces, where nothing more comes, nothing has been handed out, and it is little enough for one frame.
+    pub(super) fn whole(&self) -> Option<impl Iterator<Item = &Bytes>> {
+        let is_whole = self.source.is_none() && self.next == 0 && !self.spent;
+        let bytes: usize = self.pieces.iter().map(Bytes::len).sum();
+        (is_whole && bytes <= WHOLE).then(|| self.pieces.iter())
+    }
+
+    /// All of them were sent.
+    pub(super) fn hand_out(&mut self) {
+        if self.lease.is_none() {
+            self.spent |= !self.pieces.is_empty();
+            self.pieces.clear();
+        }
+        self.next = self.pieces.len();
     }
 
     /// The next piece to send; `None` at the end.
@@ -162,6 +204,11 @@ impl Upload {
     /// How much the client has still to send at most; `None` where it did not say.
     pub(super) fn left(&self) -> Option<u64> {
         self.source.as_ref().map_or(Some(0), |source| source.size_hint().upper())
+    }
+
+    /// Bytes of all of it, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// Whether the node may count on it being sent again.

@@ -10,6 +10,7 @@ use http::header::EXPECT;
 
 use super::client::Client;
 use super::deadline::NEVER;
+use super::link::Call;
 use super::pump::Pump;
 use super::replay::Upload;
 
@@ -21,7 +22,7 @@ pub(super) async fn read_rest(
     client: &Client,
     fields: &HeaderMap,
     upload: &mut Upload,
-    pump: Option<&mut Pump>,
+    pump: Option<(&mut Pump, &Call)>,
 ) -> bool {
     if upload.is_taken_in() {
         return true;
@@ -32,7 +33,7 @@ pub(super) async fn read_rest(
     }
     client.has_moved();
     let mut pump = pump;
-    let read = std::future::poll_fn(|cx| match poll(cx, client, upload, pump.as_deref_mut()) {
+    let read = std::future::poll_fn(|cx| match poll(cx, client, upload, &mut pump) {
         Poll::Pending if client.is_late() => Poll::Ready(false),
         read => read,
     })
@@ -41,11 +42,16 @@ pub(super) async fn read_rest(
     read
 }
 
-fn poll(cx: &mut Context<'_>, client: &Client, upload: &mut Upload, pump: Option<&mut Pump>) -> Poll<bool> {
-    if let Some(pump) = pump
+fn poll(
+    cx: &mut Context<'_>,
+    client: &Client,
+    upload: &mut Upload,
+    pump: &mut Option<(&mut Pump, &Call)>,
+) -> Poll<bool> {
+    if let Some((pump, call)) = pump
         && !pump.is_done()
     {
-        match pump.poll(cx, upload, client) {
+        match pump.poll(cx, call, upload, client) {
             Poll::Pending if pump.waits_for_client() => return Poll::Pending,
             // The node wants no more of it for now. It answered; nobody else waits for this.
             Poll::Pending => return Poll::Ready(upload.is_taken_in()),

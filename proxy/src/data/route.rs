@@ -86,18 +86,6 @@ pub(super) fn authority(version: Version, uri: &Uri, fields: &HeaderMap) -> Resu
     Ok(uri.authority().cloned().or(host))
 }
 
-/// Takes one hop off `Max-Forwards`, where the method gives it a meaning.
-pub(super) fn count_hop(head: &mut Parts) {
-    if head.method != Method::OPTIONS {
-        return;
-    }
-    if let Some(left) = head.headers.get_mut(MAX_FORWARDS)
-        && let Some(hops) = left.to_str().ok().and_then(|text| text.parse::<u64>().ok())
-    {
-        *left = hops.saturating_sub(1).into();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,8 +38,6 @@ pub struct Settings {
     /// At the end: how long clients may still use connections that they hold open, before idle ones are closed.
     /// Each answer in that time tells the client to close, so that no request meets a closing connection.
     pub linger: Duration,
-    /// How this proxy is called in `Via`. Must differ between proxies: its own name in a request is a loop.
-    pub pseudonym: String,
 }
 
 impl Default for Settings {
@@ -60,13 +58,6 @@ impl Default for Settings {
             resend_for: Duration::from_secs(5),
             max_resends: 20,
             linger: Duration::from_millis(300),
-            pseudonym: random_pseudonym(),
         }
     }
-}
-
-/// `keyway-` and eight random hexadecimal digits: enough to tell the proxies of one network apart.
-fn random_pseudonym() -> String {
-    // Without randomness from the system all proxies share one name, and chaining two of them looks like a loop.
-    format!("keyway-{:08x}", getrandom::u32().unwrap_or(0))
 }

@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 
 use super::client::Client;
 
+/// So little is copied together: cheaper than to have the kernel gather it.
+const SMALL: usize = 4 << 10;
+
 /// The socket that hyper reads from and writes to.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -50,7 +53,16 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let all: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let written = if all <= SMALL {
+            let client = Rc::clone(&self.client);
+            let mut together = client.worker.scratch.borrow_mut();
+            together.clear();
+            bufs.iter().for_each(|buf| together.extend_from_slice(buf));
+            Pin::new(&mut self.stream).poll_write(cx, &together)
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        };
         self.client.has_written(written.is_ready());
         written
     }

@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use bytes::Bytes;
+use kvnode::fence::address;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::link::Link;
+use super::link::{Driver, Link};
 use crate::metrics::WorkerMetrics;
 use crate::view::{Routing, Target};
 
@@ -23,8 +24,6 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) routing: Arc<Routing>,
-    /// The epoch, as the node reads it.
-    pub(super) epoch: HeaderValue,
     /// In the order of the targets of `routing`.
     pub(super) nodes: Vec<Rc<Node>>,
 }
@@ -34,7 +33,7 @@ pub(super) struct Table {
 pub(super) struct Node {
     pub(super) target: Arc<Target>,
     /// `<cluster>/<node id>/<boot>`; `None` until the view knows both.
-    pub(super) identity: Option<HeaderValue>,
+    pub(super) identity: Option<String>,
     in_flight: Cell<usize>,
     state: RefCell<State>,
     /// Rings when a dial has ended.
@@ -81,6 +80,8 @@ pub(super) struct InFlight(Rc<Node>);
 #[derive(Debug, Clone)]
 pub(super) struct Dialler {
     pub(super) timeout: Duration,
+    /// The cluster's secret.
+    pub(super) secret: Bytes,
     pub(super) metrics: Arc<WorkerMetrics>,
 }
 
@@ -101,15 +102,13 @@ impl Table {
                 }
             })
             .collect();
-        Self { epoch: HeaderValue::from(routing.epoch()), nodes, routing }
+        Self { nodes, routing }
     }
 }
 
 impl Node {
     fn new(target: Arc<Target>, routing: &Routing) -> Self {
-        let identity = target.id.zip(target.boot).and_then(|(id, boot)| {
-            HeaderValue::try_from(format!("{}/{id}/{boot}", routing.view.cluster)).ok()
-        });
+        let identity = target.id.zip(target.boot).map(|(id, boot)| address(routing.view.cluster, id, boot));
         Self {
             target,
             identity,
@@ -164,6 +163,15 @@ impl Node {
         }
     }
 
+    async fn open(&self, secret: Bytes) -> Result<(Link, Driver), DialError> {
+        let target = &self.target;
+        let authority = target.authority.as_deref().ok_or_else(|| DialError::Url(target.url.clone()))?;
+        let stream = connect(authority).await?;
+        // Requests are gathered into one write anyway; the kernel must not wait for more.
+        stream.set_nodelay(true)?;
+        Ok(Link::open(stream, secret, self.identity.clone().unwrap_or_default()).await?)
+    }
+
     fn begin_dial(&self) -> bool {
         let mut state = self.state.borrow_mut();
         let State::Apart { failures, trouble, .. } = &mut *state else { return false };
@@ -172,9 +180,9 @@ impl Node {
     }
 
     async fn dial(self: Rc<Self>, dialler: Dialler) {
-        let opened = tokio::time::timeout(dialler.timeout, open(&self.target)).await;
+        let opened = tokio::time::timeout(dialler.timeout, self.open(dialler.secret.clone())).await;
         match opened.unwrap_or(Err(DialError::TimedOut)) {
-            Ok((link, connection)) => {
+            Ok((link, driver)) => {
                 dialler.metrics.dials.add(1);
                 let link = Rc::new(link);
                 *self.state.borrow_mut() = State::Linked(Rc::clone(&link));
@@ -182,7 +190,7 @@ impl Node {
                 // The link's own handles must not keep it open once this node is forgotten.
                 let (node, link) = (Rc::downgrade(&self), Rc::downgrade(&link));
                 drop(self);
-                if let Err(error) = connection.await {
+                if let Err(error) = driver.await {
                     tracing::debug!(%error, "a link to a node broke");
                 }
                 if let (Some(node), Some(link)) = (node.upgrade(), link.upgrade()) {
@@ -214,8 +222,15 @@ impl Node {
 
     /// Gives no more requests to a link that is broken, or stuck. Those in flight keep it to their end.
     pub(super) fn retire(&self, link: &Rc<Link>) {
+        if self.linked().is_some_and(|current| Rc::ptr_eq(&current, link)) {
+            self.let_go();
+        }
+    }
+
+    /// Gives no more requests to the link, if there is one.
+    pub(super) fn let_go(&self) {
         let mut state = self.state.borrow_mut();
-        if matches!(&*state, State::Linked(current) if Rc::ptr_eq(current, link)) {
+        if let State::Linked(_) = &*state {
             *state = State::Apart { failures: 0, trouble: None, not_before: None };
         }
     }
@@ -247,16 +262,6 @@ impl From<io::Error> for DialError {
             _ => Self::Other(error.to_string()),
         }
     }
-}
-
-type Opened = (Link, h2::client::Connection<TcpStream, bytes::Bytes>);
-
-async fn open(target: &Target) -> Result<Opened, DialError> {
-    let authority = target.authority.as_deref().ok_or_else(|| DialError::Url(target.url.clone()))?;
-    let stream = connect(authority).await?;
-    // Requests are gathered into one write anyway; the kernel must not wait for more.
-    stream.set_nodelay(true)?;
-    Link::open(stream).await.map_err(|error| DialError::Other(error.to_string()))
 }
 
 async fn connect(authority: &str) -> Result<TcpStream, DialError> {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
@@ -18,7 +19,6 @@ use super::admin::Admin;
 use super::client;
 use super::deadline::{Deadlines, TICK, Ticks, ticks};
 use super::fault::Fault;
-use super::headers::Pseudonym;
 use super::replay::Pool;
 use super::settings::Settings;
 use super::upstream::{Dialler, Table};
@@ -38,11 +38,12 @@ pub(super) struct Worker {
     pub(super) deadlines: Rc<Deadlines>,
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) pool: Rc<Pool>,
-    pub(super) pseudonym: Pseudonym,
     pub(super) dialler: Dialler,
     pub(super) admin: Option<Admin>,
     pub(super) http: http1::Builder,
     pub(super) stage: Cell<Stage>,
+    /// For what is copied together before it is written.
+    pub(super) scratch: RefCell<Vec<u8>>,
     /// What a client is told when too many are connected. It is not read first, and not waited for.
     crowded: Vec<u8>,
     /// Rings when a connection has ended.
@@ -75,6 +76,7 @@ pub(super) type Stop = Option<Instant>;
 impl Worker {
     pub(super) fn new(
         settings: Settings,
+        secret: Bytes,
         seat: Seat,
         metrics: Arc<WorkerMetrics>,
         admin: Option<Admin>,
@@ -98,13 +100,13 @@ impl Worker {
             table: RefCell::new(Rc::new(table)),
             deadlines: Deadlines::new(),
             pool: Pool::new(settings.replay_pool),
-            pseudonym: Pseudonym::new(&settings.pseudonym),
-            dialler: Dialler { timeout: settings.connect_timeout, metrics: Arc::clone(&metrics) },
+            dialler: Dialler { timeout: settings.connect_timeout, secret, metrics: Arc::clone(&metrics) },
             seat,
             metrics,
             admin,
             http,
             stage: Cell::new(Stage::Serving),
+            scratch: RefCell::default(),
             crowded: crowded(),
             left: Notify::new(),
             settings,

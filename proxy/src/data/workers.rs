@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,6 +15,7 @@ use super::admin::Admin;
 use super::listen::{ListenError, listen};
 use super::settings::Settings;
 use super::worker::{Stop, Worker};
+use crate::config::secret::Secret;
 use crate::metrics::{Metrics, WorkerMetrics};
 use crate::view::{Bridge, Seat};
 
@@ -40,13 +42,14 @@ pub enum StartError {
 impl DataPath {
     /// Listens, and starts to serve. When this returns, clients can connect.
     ///
-    /// Without `admin`, requests for admin paths are answered with 404.
+    /// The nodes are shown `secret`. Without `admin`, requests for admin paths are answered with 404.
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn start(
         settings: &Settings,
         bridge: &Arc<Bridge>,
+        secret: &Secret,
         admin: Option<Admin>,
     ) -> Result<Self, StartError> {
         let listeners = listen(settings.listen, settings.workers)?;
@@ -61,6 +64,7 @@ impl DataPath {
             let plan = Plan {
                 listener,
                 settings: settings.clone(),
+                secret: Bytes::copy_from_slice(secret.expose().as_bytes()),
                 seat: bridge.seat(),
                 metrics: Arc::clone(metrics),
                 admin,
@@ -107,6 +111,7 @@ impl DataPath {
 struct Plan {
     listener: TcpListener,
     settings: Settings,
+    secret: Bytes,
     seat: Seat,
     metrics: Arc<WorkerMetrics>,
     admin: Option<Admin>,
@@ -129,7 +134,7 @@ impl Plan {
         let _ = match prepared {
             Err(error) => ready.send(Err(error)),
             Ok((runtime, listener)) => {
-                let worker = Worker::new(self.settings, self.seat, self.metrics, self.admin);
+                let worker = Worker::new(self.settings, self.secret, self.seat, self.metrics, self.admin);
                 let started = ready.send(Ok(()));
                 runtime.block_on(worker.run(listener, self.stop));
                 started

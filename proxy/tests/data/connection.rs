@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyway::data::{DataPath, Settings};
 use keyway::view::Bridge;
 
-use crate::support::{Client, FakeNode, Proxy, member, quick, reply, soon, until, view};
+use crate::support::{Client, FakeNode, Proxy, member, quick, reply, secret, soon, until, view};
 
 async fn proxy_with(settings: Settings) -> (Proxy, FakeNode) {
     let node = FakeNode::start(|call| async move { reply(200, call.read().await) }).await;
@@ -51,7 +51,7 @@ async fn http_1_0_works_without_a_host_and_closes() {
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.text()), (200, "hi"));
     assert!(client.is_closed().await);
-    assert_eq!(node.heads()[0].uri.authority().unwrap().as_str(), node.address.to_string());
+    assert_eq!(node.heads()[0].uri, "/kv?key=a");
     let mut client = proxy.client().await;
     for _ in 0..2 {
         client.send("GET /kv?key=a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await;
@@ -132,7 +132,7 @@ async fn one_connection_too_many_is_turned_away_at_once() {
 async fn a_second_proxy_on_the_same_port_is_refused() {
     let (proxy, _node) = proxy_with(quick()).await;
     let settings = Settings { listen: proxy.address(), ..quick() };
-    let error = DataPath::start(&settings, &Bridge::new(view(1, [])), None).unwrap_err();
+    let error = DataPath::start(&settings, &Bridge::new(view(1, [])), &secret(), None).unwrap_err();
     assert!(error.to_string().contains("in use"), "{error}");
 }
 

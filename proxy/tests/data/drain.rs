@@ -36,7 +36,7 @@ async fn requests_in_flight_are_answered_and_told_to_close() {
     let mut beginning = proxy.client().await;
     beginning.send("PUT /kv?key=c HTTP/1.1\r\nHo").await;
     let mut idle = proxy.client().await;
-    until(|| node.calls() == 2 && proxy.counts().connections == 4).await;
+    until(|| node.calls() == 1 && proxy.counts().in_flight == 2 && proxy.counts().connections == 4).await;
 
     let draining = tokio::spawn(proxy.path.drain(Duration::from_secs(10)));
     assert!(idle.is_closed().await);

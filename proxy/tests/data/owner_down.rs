@@ -55,6 +55,23 @@ async fn a_node_that_the_probes_call_down_is_not_even_asked() {
 }
 
 #[tokio::test]
+async fn a_node_that_was_down_gets_a_new_link_because_the_old_one_may_be_stuck() {
+    let node = FakeNode::named("n1").await;
+    let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
+    let health = &proxy.bridge.current().targets[0].health;
+    let mut client = proxy.client().await;
+    for dials in 1..4 {
+        for _ in 0..3 {
+            assert_eq!(client.ask("GET", "/kv?key=a", "", b"").await.status, 200);
+        }
+        assert_eq!(proxy.counts().dials, dials);
+        health.set_down(true);
+        assert_eq!(client.ask("GET", "/kv?key=a", "", b"").await.status, 503);
+        health.set_down(false);
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_has_not_said_hello_is_not_asked() {
     let node = FakeNode::named("n1").await;
     let (name, mut unknown) = member("n1", node.url(), 1);

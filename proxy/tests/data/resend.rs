@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Response;
 use keyway::data::Settings;
-use tokio::io::AsyncWriteExt;
+use kvnode::link::frame::Reset;
 use tokio::net::TcpStream;
 
-use crate::support::{Call, FakeNode, Proxy, RawNode, Reply, member, quick, reply, soon, text, until, view};
+use crate::support::{
+    Call, FakeNode, Peer, Proxy, RawNode, Reply, member, quick, reply, soon, text, until, view,
+};
 
 fn misdirected(epoch: u64) -> Reply {
     let mut answer = reply(421, "not mine");
@@ -121,13 +121,13 @@ async fn a_body_too_large_to_keep_says_so_and_is_sent_once() {
 #[tokio::test]
 async fn a_pool_that_is_full_makes_bodies_unkept_not_refused() {
     let node = FakeNode::start(echo).await;
-    let settings = Settings { replay_pool: 10_000, ..quick() };
+    let settings = Settings { replay_pool: 100_000, ..quick() };
     let proxy = Proxy::start_with(settings, view(1, [member("n1", node.url(), 1)]), None);
     let mut waiting = proxy.client().await;
-    waiting.send("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: 8000\r\n\r\nfirst").await;
+    waiting.send("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: 80000\r\n\r\nfirst").await;
     until(|| node.calls() == 1).await;
     let mut client = proxy.client().await;
-    let value = vec![1; 4000];
+    let value = vec![1; 40_000];
     assert_eq!(client.ask("PUT", "/kv?key=b", "", &value).await.body, value);
     drop(waiting);
     until(|| proxy.counts().connections == 1).await;
@@ -144,14 +144,13 @@ async fn node_that_hangs_up(breaks: usize) -> (RawNode, Arc<AtomicUsize>) {
     let node = RawNode::start(move |stream| {
         let count = Arc::clone(&count);
         async move {
-            let mut h2 = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_, mut respond))) = h2.accept().await {
+            let mut peer = Peer::greet(stream).await;
+            while let Some((id, _)) = peer.request().await {
                 let number = count.fetch_add(1, Ordering::Relaxed) + 1;
                 if number <= breaks {
                     return;
                 }
-                let mut body = respond.send_response(Response::new(()), false).unwrap();
-                body.send_data(number.to_string().into(), true).unwrap();
+                peer.answer(id, number.to_string()).await;
             }
         }
     })
@@ -185,30 +184,18 @@ async fn a_read_of_unknown_outcome_is_repeated_once() {
     assert_eq!((answer.status, answer.text()), (200, "4"));
 }
 
-/// A node whose first `refusals` streams end in a way that says they were not processed.
-async fn node_that_refuses(
-    refusals: usize,
-    refuse: impl Fn(&mut Refusal) + Send + Sync + 'static,
-) -> RawNode {
+/// A node that ends its first `refusals` requests without an answer, and gives the others their body back.
+async fn node_that_refuses(refusals: usize, why: Reset) -> RawNode {
     let asked = Arc::new(AtomicUsize::new(0));
-    let refuse = Arc::new(refuse);
     RawNode::start(move |stream: TcpStream| {
-        let (asked, refuse) = (Arc::clone(&asked), Arc::clone(&refuse));
+        let asked = Arc::clone(&asked);
         async move {
-            let mut h2 = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((request, mut respond))) = h2.accept().await {
+            let mut peer = Peer::greet(stream).await;
+            while let Some((id, request)) = peer.request().await {
                 if asked.fetch_add(1, Ordering::Relaxed) < refusals {
-                    refuse(&mut Refusal { respond });
+                    peer.reset(id, why).await;
                 } else {
-                    tokio::spawn(async move {
-                        let mut body = request.into_body();
-                        let mut whole = Vec::new();
-                        while let Some(Ok(piece)) = body.data().await {
-                            whole.extend_from_slice(&piece);
-                        }
-                        let mut stream = respond.send_response(Response::new(()), false).unwrap();
-                        stream.send_data(whole.into(), true).unwrap();
-                    });
+                    peer.answer(id, request.body).await;
                 }
             }
         }
@@ -216,13 +203,9 @@ async fn node_that_refuses(
     .await
 }
 
-struct Refusal {
-    respond: h2::server::SendResponse<Bytes>,
-}
-
 #[tokio::test]
-async fn a_refused_stream_is_sent_again_whatever_the_method() {
-    let node = node_that_refuses(3, |refusal| refusal.respond.send_reset(h2::Reason::REFUSED_STREAM)).await;
+async fn a_refused_request_is_sent_again_whatever_the_method() {
+    let node = node_that_refuses(3, Reset::Refused).await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
     let answer = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
     assert_eq!((answer.status, answer.text()), (200, "value"));
@@ -231,9 +214,8 @@ async fn a_refused_stream_is_sent_again_whatever_the_method() {
 
 #[tokio::test]
 async fn what_a_node_never_took_is_503_once_it_is_not_sent_again_any_more() {
-    let refuse = |refusal: &mut Refusal| refusal.respond.send_reset(h2::Reason::REFUSED_STREAM);
     for (resends, replay_buffer) in [(2, 1000), (0, 1000), (9, 1)] {
-        let node = node_that_refuses(usize::MAX, refuse).await;
+        let node = node_that_refuses(usize::MAX, Reset::Refused).await;
         let settings = Settings { max_resends: resends, replay_buffer, ..quick() };
         let proxy = Proxy::start_with(settings, view(1, [member("n1", node.url(), 1)]), None);
         for method in ["PUT", "GET"] {
@@ -248,11 +230,11 @@ async fn what_a_node_never_took_is_503_once_it_is_not_sent_again_any_more() {
 
 #[tokio::test]
 async fn a_node_that_closes_before_it_takes_anything_is_503() {
-    // Every connection says hello and goodbye at once: SETTINGS without a word, GOAWAY with 0 as the last stream. It
-    // stays open, so that nothing overtakes the goodbye.
-    let node = RawNode::start(|mut stream| async move {
-        stream.write_all(b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0").await.unwrap();
-        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    // Every connection says welcome and goodbye at once. It stays open, so that nothing overtakes the goodbye.
+    let node = RawNode::start(|stream| async move {
+        let mut peer = Peer::greet(stream).await;
+        peer.go_away(0).await;
+        peer.wait().await;
     })
     .await;
     let settings = Settings { max_resends: 2, ..quick() };
@@ -263,7 +245,7 @@ async fn a_node_that_closes_before_it_takes_anything_is_503() {
 
 #[tokio::test]
 async fn any_other_reset_is_an_unknown_outcome() {
-    let node = node_that_refuses(9, |refusal| refusal.respond.send_reset(h2::Reason::INTERNAL_ERROR)).await;
+    let node = node_that_refuses(9, Reset::Failed).await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
     let answer = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
     assert_eq!((answer.status, answer.slug().as_str()), (502, "connection-lost"));
@@ -278,12 +260,11 @@ async fn a_node_that_says_goodbye_gets_nothing_new_and_loses_nothing() {
     let node = RawNode::start(move |stream| {
         let first = count.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
-            let mut h2 = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_, mut respond))) = h2.accept().await {
-                let mut body = respond.send_response(Response::new(()), false).unwrap();
-                body.send_data(if first { "first" } else { "second" }.into(), true).unwrap();
+            let mut peer = Peer::greet(stream).await;
+            while let Some((id, _)) = peer.request().await {
+                peer.answer(id, if first { "first" } else { "second" }).await;
                 if first {
-                    h2.graceful_shutdown();
+                    peer.go_away(id).await;
                 }
             }
         }
@@ -299,26 +280,66 @@ async fn a_node_that_says_goodbye_gets_nothing_new_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn requests_beyond_the_nodes_number_of_streams_wait_their_turn() {
+async fn requests_beyond_what_a_node_takes_at_once_are_503_and_the_others_are_answered() {
     let node = RawNode::start(|stream| async move {
-        let mut h2 = h2::server::Builder::new().max_concurrent_streams(2).handshake(stream).await.unwrap();
-        while let Some(Ok((_, mut respond))) = h2.accept().await {
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                let mut body = respond.send_response(Response::new(()), false).unwrap();
-                body.send_data(Bytes::from_static(b"done"), true).unwrap();
-            });
+        let mut peer = Peer::greet_with(stream, 2).await;
+        let (first, second) = (peer.request().await.unwrap().0, peer.request().await.unwrap().0);
+        // Nothing else comes before one of the two is answered.
+        let third = tokio::time::timeout(Duration::from_millis(100), peer.request()).await;
+        assert!(third.is_err());
+        peer.answer(second, "second").await;
+        peer.answer(first, "first").await;
+        peer.wait().await;
+    })
+    .await;
+    let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
+    let mut clients = [proxy.client().await, proxy.client().await];
+    for client in &mut clients {
+        client.send("GET /kv?key=a HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    }
+    until(|| proxy.counts().in_flight == 2).await;
+    let busy = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
+    assert_eq!((busy.status, busy.slug().as_str()), (503, "overloaded"));
+    let mut answers = Vec::new();
+    for client in &mut clients {
+        answers.push(client.answer().await.text().to_owned());
+    }
+    answers.sort_unstable();
+    assert_eq!(answers, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn a_request_that_the_kernel_never_took_is_sent_again_over_another_link() {
+    // The first connection reads nothing after its welcome, until more is queued than the sockets hold; then it breaks.
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let node = RawNode::start(move |stream| {
+        let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            let mut peer = Peer::greet(stream).await;
+            if first {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                return;
+            }
+            while let Some((id, request)) = peer.request().await {
+                peer.answer(id, request.body).await;
+            }
         }
     })
     .await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
+    // Enough whole requests to fill the sockets; some of them are cut off in the middle, or have not begun.
     let mut clients = tokio::task::JoinSet::new();
-    for _ in 0..150 {
-        let mut client = proxy.client().await;
-        clients.spawn(async move { client.ask("PUT", "/kv?key=a", "", b"value").await.status });
+    let value = vec![b'x'; 30_000];
+    for _ in 0..400 {
+        let (mut client, value) = (proxy.client().await, value.clone());
+        clients.spawn(async move { client.ask("PUT", "/kv?key=a", "", &value).await });
     }
-    assert!(soon(clients.join_all()).await.into_iter().all(|status| status == 200));
-    assert_eq!(proxy.counts().dials, 1);
+    let answers = soon(clients.join_all()).await;
+    let (again, unknown): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+    assert!(again.len() > 10, "{} of 400 were sent again", again.len());
+    assert!(unknown.iter().all(|answer| answer.status == 502));
+    assert_eq!(proxy.counts().unknown_outcomes, unknown.len() as u64);
 }
 
 #[tokio::test]
@@ -337,8 +358,14 @@ async fn a_client_that_breaks_off_never_completes_a_write() {
     })
     .await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
+    // A small one does not even reach the node.
+    let mut small = proxy.client().await;
+    small.send("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf").await;
+    small.finish().await;
+    assert_eq!(small.answer().await.slug(), "bad-body");
+    assert_eq!(node.calls(), 0);
     let mut cut = proxy.client().await;
-    cut.send("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf").await;
+    cut.send("PUT /kv?key=a HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nhalf").await;
     until(|| node.calls() == 1).await;
     cut.finish().await;
     assert_eq!(cut.answer().await.slug(), "bad-body");
@@ -349,7 +376,7 @@ async fn a_client_that_breaks_off_never_completes_a_write() {
     until(|| node.calls() == 2).await;
     garbled.send("\r\nzz\r\n").await;
     assert_eq!(garbled.answer().await.slug(), "bad-body");
-    drop((cut, garbled));
+    drop((small, cut, garbled));
     until(|| proxy.counts().connections == 0).await;
     assert_eq!(wholes.load(Ordering::Relaxed), 0);
 }

@@ -13,6 +13,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use keyway::data::{Admin, Settings};
+use kvnode::link::server::RequestBody;
 use tokio::runtime::Handle;
 
 use crate::support::{FakeNode, Proxy, member, quick, reply, soon, text, until, view};
@@ -141,7 +142,7 @@ async fn a_node_may_answer_while_the_client_still_sends() {
 }
 
 /// Gives a request's body back, piece by piece.
-struct Echo(Incoming);
+struct Echo(RequestBody);
 
 impl Body for Echo {
     type Data = Bytes;

@@ -2,13 +2,15 @@
 
 mod client;
 mod node;
+mod peer;
 mod proxy;
 
 use std::time::Duration;
 
 pub(crate) use client::Client;
 pub(crate) use node::{Call, FakeNode, RawNode, Reply, reply, text};
-pub(crate) use proxy::{Proxy, member, quick, view};
+pub(crate) use peer::Peer;
+pub(crate) use proxy::{Proxy, member, quick, secret, view};
 
 /// How long anything may take that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -6,15 +6,21 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::body::Body as _;
+use kvnode::link::server::{self, Answers, RequestBody};
+use kvnode::node::Route;
+use kvnode::protocol::{EPOCH_HEADER, REPLAY_HEADER, TO_HEADER};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use super::PATIENCE;
+use super::proxy::SECRET;
 
 /// What a fake node answers.
 pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
@@ -22,10 +28,10 @@ pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 /// A request that reached a node.
 pub(crate) struct Call {
     pub(crate) head: Parts,
-    pub(crate) body: Incoming,
+    pub(crate) body: RequestBody,
 }
 
-/// A node that speaks HTTP/2 and answers with a function.
+/// A node that answers with a function.
 pub(crate) struct FakeNode {
     pub(crate) address: SocketAddr,
     heads: Arc<Mutex<Vec<Parts>>>,
@@ -73,26 +79,18 @@ impl FakeNode {
     where
         A: Future<Output = Reply> + Send + 'static,
     {
-        type Boxed = Pin<Box<dyn Future<Output = Reply> + Send>>;
-        let answer: Arc<dyn Fn(Call) -> Boxed + Send + Sync> = Arc::new(move |call| Box::pin(answer(call)));
+        let answering =
+            Answering { answer: Arc::new(move |call| Box::pin(answer(call))), heads: Arc::default() };
         let listener = TcpListener::bind(address).await.unwrap();
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&heads);
         Self {
             address: listener.local_addr().unwrap(),
-            heads,
+            heads: Arc::clone(&answering.heads),
             serving: serve(listener, move |stream| {
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (head, body) = request.into_parts();
-                    seen.lock().unwrap().push(head.clone());
-                    let answering = answer(Call { head, body });
-                    async { Ok::<_, Infallible>(answering.await) }
-                });
+                let answering = answering.clone();
                 async move {
-                    let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    http.max_concurrent_streams(1000).max_header_list_size(64 << 10);
-                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                    let limits = server::Limits { patience: PATIENCE, exchanges: 1000, window: 256 << 10 };
+                    let (_open, closing) = watch::channel(false);
+                    let _ = server::serve(stream, answering, limits, closing).await;
                 }
             }),
         }
@@ -126,6 +124,45 @@ impl FakeNode {
         self.serving.abort();
         let _ = self.serving.await;
         self.address
+    }
+}
+
+type Boxed = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// The function, and what it was asked.
+#[derive(Clone)]
+struct Answering {
+    answer: Arc<dyn Fn(Call) -> Boxed + Send + Sync>,
+    heads: Arc<Mutex<Vec<Parts>>>,
+}
+
+impl Answers for Answering {
+    type Body = BoxBody<Bytes, Infallible>;
+    const READS_AT_ONCE: bool = false;
+
+    fn admit(&self, secret: &[u8]) -> Result<(), String> {
+        if secret == SECRET.as_bytes() { Ok(()) } else { Err("wrong secret".to_owned()) }
+    }
+
+    async fn answer(&self, request: Request<RequestBody>, route: Route) -> Reply {
+        let (mut head, body) = request.into_parts();
+        // As they would stand in a request over HTTP.
+        let fields = &mut head.headers;
+        if let Some(epoch) = route.epoch {
+            fields.insert(EPOCH_HEADER, epoch.into());
+        }
+        if let Some(to) = route.to {
+            fields.insert(TO_HEADER, to.parse().unwrap());
+        }
+        if route.unkept {
+            fields.insert(REPLAY_HEADER, "no".parse().unwrap());
+        }
+        self.heads.lock().unwrap().push(head.clone());
+        let mut reply = (self.answer)(Call { head, body }).await;
+        if let Some(length) = reply.body().size_hint().exact().filter(|_| reply.status() == 200) {
+            reply.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+        }
+        reply
     }
 }
 

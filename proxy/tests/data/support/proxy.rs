@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hashring::view::Node;
 use hashring::{Id, NodeName, Position, View};
+use keyway::config::secret::Secret;
 use keyway::data::{Admin, DataPath, Settings};
 use keyway::metrics::Snapshot;
 use keyway::view::Bridge;
@@ -36,6 +37,13 @@ pub(crate) fn view(epoch: u64, nodes: impl IntoIterator<Item = (NodeName, Node)>
     View { epoch, nodes: nodes.into_iter().collect(), ..View::first(Id(0xc), Id(0xd), 64) }
 }
 
+/// What proxies and nodes show each other here.
+pub(crate) const SECRET: &str = "the-secret-of-these-tests";
+
+pub(crate) fn secret() -> Secret {
+    Secret::new(SECRET).unwrap()
+}
+
 /// Settings for tests: one worker, a free port, and times that do not make a test long.
 pub(crate) fn quick() -> Settings {
     Settings {
@@ -54,7 +62,7 @@ impl Proxy {
     #[expect(clippy::needless_pass_by_value, reason = "tests write the settings in place")]
     pub(crate) fn start_with(settings: Settings, view: View, admin: Option<Admin>) -> Self {
         let bridge = Bridge::new(view);
-        Self { path: DataPath::start(&settings, &bridge, admin).unwrap(), bridge }
+        Self { path: DataPath::start(&settings, &bridge, &secret(), admin).unwrap(), bridge }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -41,7 +41,7 @@ impl World {
             return self.after(Duration::from_millis(50), Event::Send(client, turn));
         };
         let to = Some(address(view.cluster, id, boot).into());
-        let route = Route { epoch: Some(view.epoch), to };
+        let route = Route { epoch: Some(view.epoch), to, unkept: false };
         // Some clients ask a node themselves, and know nothing of views.
         let route = if self.dice.per_mille(80) { Route::default() } else { route };
         doing.at_large = Some(name.clone());
