@@ -37,6 +37,16 @@ pub fn with_fail_points() -> &'static Path {
     })
 }
 
+/// A Python that has `requests`: the one that tests/run set up, or else the system's.
+#[must_use]
+pub fn python() -> String {
+    if let Ok(named) = env::var("KEYWAY_TEST_PYTHON") {
+        return named;
+    }
+    let own = target().0.join("test-venv/bin/python");
+    if own.is_file() { own.display().to_string() } else { "python3".to_owned() }
+}
+
 /// The folder that cargo builds into, and the profile's folder in it.
 #[must_use]
 pub fn target() -> (PathBuf, PathBuf) {

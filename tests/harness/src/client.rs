@@ -29,6 +29,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     address: Mutex<SocketAddr>,
+    /// Goes with every request.
+    fields: HeaderMap,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
@@ -51,7 +53,19 @@ impl Client {
     /// A client of the server at this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { shared: Arc::new(Shared { address: Mutex::new(address), idle: Mutex::new(Vec::new()) }) }
+        Self::with(address, HeaderMap::new())
+    }
+
+    fn with(address: SocketAddr, fields: HeaderMap) -> Self {
+        let shared = Shared { address: Mutex::new(address), fields, idle: Mutex::new(Vec::new()) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// One that shows this token with every request.
+    #[must_use]
+    pub fn bearing(&self, token: &str) -> Self {
+        let value = HeaderValue::from_str(&format!("Bearer {token}")).expect("a token is text");
+        Self::with(self.address(), HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]))
     }
 
     /// A client of the server with this URL, such as `http://127.0.0.1:5001`.
@@ -64,7 +78,7 @@ impl Client {
     /// One that shares the address, but no connections.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self::new(self.address())
+        Self::with(self.address(), self.shared.fields.clone())
     }
 
     /// Where requests go.
@@ -85,7 +99,7 @@ impl Client {
             client: self.clone(),
             method: Method::from_bytes(method.as_bytes()).expect("a method"),
             target: target.into(),
-            headers: HeaderMap::new(),
+            headers: self.shared.fields.clone(),
             body: Bytes::new(),
         }
     }

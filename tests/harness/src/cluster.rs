@@ -1,6 +1,6 @@
 //! A whole Keyway as a user starts it: the proxy with its kvnodes as child processes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use crate::binary;
 use crate::client::Client;
 use crate::family::{self, Child};
 use crate::launch::Launch;
+use crate::namespace::Place;
 use crate::process::{Process, Refusal};
 use crate::scratch::Scratch;
 use crate::wait::eventually;
@@ -29,6 +30,8 @@ pub struct Setup {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     fail_points: bool,
+    places: Vec<(PathBuf, Vec<String>)>,
+    token: Option<String>,
 }
 
 impl Setup {
@@ -74,6 +77,21 @@ impl Setup {
         self.env("FAIL_POINT", &format!("{point}={action}@{}", marker.display()))
     }
 
+    /// On a disk, or at a site of a network.
+    #[must_use]
+    pub fn on(mut self, place: &impl Place) -> Self {
+        self.places.push(place.namespace().enter());
+        self
+    }
+
+    /// At an address that is not only this machine's: then the admin API wants a token.
+    #[must_use]
+    pub fn listen(self, address: IpAddr) -> Self {
+        const TOKEN: &str = "a-token-of-the-tests";
+        let listening = self.flag("--listen", &format!("{address}:0")).env("KEYWAY_ADMIN_TOKEN", TOKEN);
+        Self { token: Some(TOKEN.to_owned()), ..listening }
+    }
+
     /// A flag without a value.
     #[must_use]
     pub fn switch(mut self, flag: &str) -> Self {
@@ -97,7 +115,11 @@ impl Setup {
         let launch = self.launch(&scratch);
         let proxy = started(&launch).await;
         let client = Client::new(address(&proxy, "listen"));
-        let admin = Admin::new(Client::new(address(&proxy, "admin")));
+        let mut admin = Client::new(address(&proxy, "admin"));
+        if let Some(token) = &self.token {
+            admin = admin.bearing(token);
+        }
+        let admin = Admin::new(admin);
         Cluster { proxy, client, admin, setup: self, known: Vec::new(), scratch }
     }
 
@@ -131,7 +153,8 @@ impl Setup {
         if let Some(toml) = &self.config {
             launch = launch.flag("--config", scratch.file("keyway.toml", toml));
         }
-        self.environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+        let launch = self.environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        self.places.iter().cloned().fold(launch, Launch::inside)
     }
 }
 
@@ -258,6 +281,22 @@ impl Cluster {
         let children = self.children();
         self.proxy.kill();
         gone(&children, "after kill -9 of the proxy", Duration::from_secs(10)).await;
+    }
+
+    /// SIGSTOP for the proxy and its children, and waits until none of them acts any more.
+    pub async fn stand_still(&mut self) {
+        // The proxy first: it starts children.
+        family::stand_still(&[self.proxy.pid()]).await;
+        let children: Vec<_> = self.children().iter().map(|child| child.pid).collect();
+        family::stand_still(&children).await;
+    }
+
+    /// `kill -9` for the proxy and its children at once.
+    pub async fn kill_all(&mut self) {
+        let children = self.children();
+        children.iter().for_each(|child| child.signal(Signal::KILL));
+        self.proxy.kill();
+        gone(&children, "after kill -9 of all", Duration::from_secs(10)).await;
     }
 
     /// Starts it again on the same data, after [`Cluster::stop`] or [`Cluster::kill`].

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::eventually;
 
 /// The signal that no process survives.
 pub const KILL: Signal = Signal::KILL;
@@ -68,6 +71,27 @@ pub fn children(parent: Pid) -> Vec<Child> {
     found
 }
 
+/// SIGSTOP for all of these, and waits until none of them can act any more: each of their threads stands still, or will
+/// when the call of the system returns that it is in.
+pub async fn stand_still(processes: &[Pid]) {
+    for pid in processes {
+        kill_process(*pid, Signal::STOP).expect("a process that stands still");
+    }
+    eventually(Duration::from_secs(10), "they stand still", || {
+        let acting = processes.iter().flat_map(|pid| threads(*pid)).find(|state| !"TDZX".contains(*state));
+        async move { acting.map_or(Ok(()), |state| Err(format!("a thread is in state {state}"))) }
+    })
+    .await;
+}
+
+/// The states of a process's threads.
+fn threads(pid: Pid) -> Vec<char> {
+    let pid = pid.as_raw_nonzero();
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let names = tasks.filter_map(|task| task.file_name().into_string().ok());
+    names.filter_map(|task| Some(stat_in(&format!("/proc/{pid}/task/{task}"))?.state)).collect()
+}
+
 /// How much memory a process holds, in bytes.
 #[must_use]
 pub fn resident(pid: Pid) -> u64 {
@@ -88,7 +112,11 @@ fn pids() -> impl Iterator<Item = i32> {
 }
 
 fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat_in(&format!("/proc/{pid}"))
+}
+
+fn stat_in(folder: &str) -> Option<Stat> {
+    let text = fs::read_to_string(format!("{folder}/stat")).ok()?;
     // The second field is the program's name in brackets and may hold anything; count from its end.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Stat {

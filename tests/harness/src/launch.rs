@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::binary;
-use crate::disk::SmallDisk;
+use crate::namespace::Place;
 use crate::scratch::Scratch;
 
 /// A command line, its environment, and where it logs to.
@@ -68,10 +68,14 @@ impl Launch {
         self
     }
 
-    /// The same, where a small disk is mounted.
+    /// The same on a disk, or at a site of a network.
     #[must_use]
-    pub fn on(mut self, disk: &SmallDisk) -> Self {
-        let (program, arguments) = disk.enter();
+    pub fn on(self, place: &impl Place) -> Self {
+        self.inside(place.namespace().enter())
+    }
+
+    /// The same, run by a command that first goes elsewhere.
+    pub(crate) fn inside(mut self, (program, arguments): (PathBuf, Vec<String>)) -> Self {
         let inner = std::mem::replace(&mut self.program, program);
         let before = arguments.into_iter().map(OsString::from).chain([inner.into_os_string()]);
         self.arguments.splice(0..0, before);

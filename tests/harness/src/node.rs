@@ -27,10 +27,16 @@ impl Node {
     /// How a kvnode of this name is started: on a free port, its data in the story's folder.
     #[must_use]
     pub fn launch(name: &str, scratch: &Scratch) -> Launch {
+        Self::launch_at("127.0.0.1:0", name, scratch)
+    }
+
+    /// The same at a chosen address: that of a site, or one that it had before.
+    #[must_use]
+    pub fn launch_at(address: &str, name: &str, scratch: &Scratch) -> Launch {
         Launch::keyway(name, scratch)
             .arg("kvnode")
             .flag("--name", name)
-            .flag("--listen", "127.0.0.1:0")
+            .flag("--listen", address)
             .flag("--data", scratch.path(name))
     }
 

@@ -1,7 +1,9 @@
 //! A folder for everything one story writes. It goes with the story; the logs of a failed one are kept.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -52,12 +54,16 @@ impl Scratch {
     fn keep_logs(&self) {
         let story = std::thread::current().name().unwrap_or("story").replace("::", ".");
         let kept = crate::binary::target().0.join("test-logs").join(story);
-        let _ = fs::remove_dir_all(&kept);
-        let _ = fs::create_dir_all(&kept);
         let mut logs: Vec<PathBuf> = fs::read_dir(self.path("logs"))
             .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
             .unwrap_or_default();
         logs.sort();
+        // What an earlier run kept goes, but not what another folder of the same story has kept.
+        static CLEARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+        if CLEARED.lock().unwrap_or_else(PoisonError::into_inner).insert(kept.clone()) {
+            let _ = fs::remove_dir_all(&kept);
+        }
+        let _ = fs::create_dir_all(&kept);
         for log in logs {
             let copy = kept.join(log.file_name().unwrap_or_default());
             let _ = fs::copy(&log, &copy);

@@ -49,6 +49,8 @@ pub struct Workload {
     pub forgive: Arc<Forgive>,
     /// Where every acknowledged write is noted before it counts.
     pub ledger: Option<Arc<Ledger>>,
+    /// How long a client rests after each operation; none rests by itself.
+    pub rest: Duration,
 }
 
 /// Clients at work.
@@ -81,7 +83,7 @@ impl Workload {
     /// So many clients, half reads and half writes; every failure is an error.
     #[must_use]
     pub fn new(clients: u32) -> Self {
-        Self { clients, reads: 50, seed: 1, forgive: Arc::new(|_| false), ledger: None }
+        Self { clients, reads: 50, seed: 1, forgive: Arc::new(|_| false), ledger: None, rest: Duration::ZERO }
     }
 
     /// Forgives some failures.
@@ -195,6 +197,9 @@ impl Worker {
             } else {
                 self.write(self.number + self.plan.clients * random.u32(0..u32::try_from(own).unwrap_or(1)))
                     .await;
+            }
+            if !self.plan.rest.is_zero() {
+                tokio::time::sleep(self.plan.rest).await;
             }
         }
         self

@@ -27,8 +27,8 @@ macro_rules! interrupted {
         mod stopped {
             $(#[test] fn $name() { super::interrupt($point, "stop"); })*
         }
-        /// The points of this list, for the test that holds it equal to what a change goes through.
-        const POINTS: &[&str] = &[$($point),*];
+        /// The points of this list.
+        pub(crate) const POINTS: &[&str] = &[$($point),*];
     };
 }
 

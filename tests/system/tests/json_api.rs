@@ -83,20 +83,11 @@ fn python_requests_with_params_stores_and_reads_every_kind_of_key() {
         let cluster = Cluster::start().await;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/requests_api.py");
         let base = format!("http://{}", cluster.address());
-        let python = python();
+        let python = harness::binary::python();
         let output = Command::new(&python).arg(script).arg(base).output();
         let output =
             output.unwrap_or_else(|error| panic!("cannot run {python}: {error}. tests/run makes one."));
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
     });
-}
-
-/// The Python that has `requests`: the one that tests/run set up, or else the system's.
-fn python() -> String {
-    if let Ok(named) = std::env::var("KEYWAY_TEST_PYTHON") {
-        return named;
-    }
-    let own = harness::binary::target().0.join("test-venv/bin/python");
-    if own.is_file() { own.display().to_string() } else { "python3".to_owned() }
 }

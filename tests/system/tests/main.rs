@@ -29,18 +29,24 @@ mod balance;
 mod cancel;
 mod changes;
 mod command_line;
+mod damaged_view;
 mod joining;
 mod queue;
 mod removal;
+mod removed;
 mod restored;
 mod weights;
+mod wrong_folder;
 
 // Faults and load.
 mod chaos;
 mod contention;
 mod crash_node;
 mod crash_proxy;
+mod cuts;
 mod disk_full;
 mod elastic;
+mod experiments;
 mod fail_points;
 mod hot_keys;
+mod power;

@@ -74,6 +74,17 @@ pub(crate) async fn all_there(cluster: &Cluster, history: &Arc<History>) -> Sett
     settled(cluster, &Workload::new(8), history, secs(30)).await
 }
 
+/// What `/admin/stats.json` and `/admin/ready` say, until it has these words.
+pub(crate) async fn told(cluster: &Cluster, words: &[&str]) {
+    eventually(secs(20), &format!("it says {words:?}"), || async {
+        let ready = cluster.admin().client().ask("GET", "/admin/ready").send().await;
+        let stats = cluster.admin().client().ask("GET", "/admin/stats.json").send().await;
+        let said = format!("{ready:?} {}", stats.json());
+        if ready.status == 503 && words.iter().all(|word| said.contains(word)) { Ok(()) } else { Err(said) }
+    })
+    .await;
+}
+
 /// Asks for a node of the proxy's own that gets its keys so slowly, in bytes a second, that the change is still
 /// under way when the story goes on. Answers the change's `Location`.
 pub(crate) async fn slow_addition(cluster: &Cluster, rate: u64) -> String {
