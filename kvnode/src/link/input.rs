@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -20,11 +20,11 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads once; how many bytes came, 0 at the end.
+    /// Reads once.
     ///
     /// # Errors
-    /// What the socket says.
-    pub fn poll_read<S>(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<io::Result<usize>>
+    /// What the socket says; [`io::ErrorKind::UnexpectedEof`] at the end.
+    pub fn poll_read<S>(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<io::Result<()>>
     where
         S: AsyncRead + Unpin,
     {
@@ -33,7 +33,10 @@ impl Input {
             self.buffer.reserve(READ);
         }
         // Nothing is lost with this future: it either has read, or has not.
-        pin!(stream.read_buf(&mut self.buffer)).poll(cx)
+        pin!(stream.read_buf(&mut self.buffer)).poll(cx).map(|read| match read? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        })
     }
 
     /// The next frame, where all of it is here.
@@ -79,25 +82,9 @@ impl Input {
 
     async fn at_least<S: AsyncRead + Unpin>(&mut self, bytes: usize, stream: &mut S) -> io::Result<()> {
         while self.buffer.len() < bytes {
-            if std::future::poll_fn(|cx| self.poll_read(cx, stream)).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+            std::future::poll_fn(|cx| self.poll_read(cx, stream)).await?;
         }
         Ok(())
-    }
-}
-
-/// Waits for one read and for what it brings, or says at once that there is nothing.
-///
-/// # Errors
-/// What the socket says; [`io::ErrorKind::UnexpectedEof`] at the end.
-pub fn poll_some<S>(input: &mut Input, cx: &mut Context<'_>, stream: &mut S) -> Poll<io::Result<()>>
-where
-    S: AsyncRead + Unpin,
-{
-    match ready!(input.poll_read(cx, stream))? {
-        0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-        _ => Poll::Ready(Ok(())),
     }
 }
 

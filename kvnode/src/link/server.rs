@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::frame::{Frame, Header, Kind, Reset};
 use super::head::Asked;
 use super::hello::{Hello, Welcome};
-use super::input::{Input, poll_some};
+use super::input::Input;
 use super::output::Output;
 use super::{Malformed, PIECE};
 use crate::node::Route;
@@ -175,7 +175,7 @@ impl<A: Answers> Session<A> {
             if waiting > CROWDED {
                 return Poll::Pending;
             }
-            match poll_some(&mut self.input, cx, &mut self.stream) {
+            match self.input.poll_read(cx, &mut self.stream) {
                 Poll::Pending => return Poll::Pending,
                 // A proxy that is gone wants no answers.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -77,17 +77,16 @@ impl Job<'_> {
     pub(super) async fn attempt(&self, table: &Table, node: &Rc<Node>, upload: &mut Upload) -> Attempt {
         let (worker, target) = (&self.client.worker, &node.target);
         if target.health.is_down() {
-            // When it is up again its link may still be stuck: TCP waits about as long as the silence has lasted.
-            node.let_go();
             return Attempt::Failed(Fault::Down(target.name.clone()));
         }
         if node.identity.is_none() {
             return Attempt::Failed(Fault::NotSeated(target.name.clone()));
         }
-        let Some(in_flight) = node.enter(worker.settings.max_in_flight) else {
+        let busy = || {
             worker.metrics.overloads.add(1);
-            return Attempt::Failed(Fault::Busy(target.name.clone()));
+            Attempt::Failed(Fault::Busy(target.name.clone()))
         };
+        let Some(in_flight) = node.enter(worker.settings.max_in_flight) else { return busy() };
         let link = match node.linked() {
             Some(link) => link,
             None => match Box::pin(node.link(&worker.dialler)).await {
@@ -101,10 +100,7 @@ impl Job<'_> {
         match self.send(&link, table.routing.epoch(), upload) {
             Ok((call, pump)) => self.exchange(node, &link, upload, call, pump, in_flight).await,
             Err(NotSent::TooLarge) => Attempt::Failed(Fault::LargeHead),
-            Err(NotSent::Full) => {
-                worker.metrics.overloads.add(1);
-                Attempt::Failed(Fault::Busy(target.name.clone()))
-            }
+            Err(NotSent::Full) => busy(),
             Err(NotSent::Closing) => {
                 node.retire(&link);
                 Attempt::NotApplied(Fault::NotTaken(target.name.clone()), Reason::Closing)

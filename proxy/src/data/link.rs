@@ -15,7 +15,7 @@ use kvnode::link::Malformed;
 use kvnode::link::frame::{Header, Kind};
 use kvnode::link::head::Ask;
 use kvnode::link::hello::{Hello, Welcome};
-use kvnode::link::input::{Input, poll_some};
+use kvnode::link::input::Input;
 use kvnode::link::output::Output;
 use tokio::net::TcpStream;
 
@@ -125,7 +125,7 @@ impl Future for Driver {
                     return Poll::Ready(Ok(()));
                 }
             }
-            if poll_some(input, cx, stream)?.is_pending() {
+            if input.poll_read(cx, stream)?.is_pending() {
                 return Poll::Pending;
             }
         }

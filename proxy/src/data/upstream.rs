@@ -50,11 +50,12 @@ enum State {
         not_before: Option<Instant>,
     },
     /// It is being made.
-    Dialling {
-        failures: u32,
-        trouble: Option<DialError>,
+    Dialling { failures: u32, trouble: Option<DialError> },
+    Linked {
+        link: Rc<Link>,
+        /// The turns of the node's health when it was dialled.
+        turns: u32,
     },
-    Linked(Rc<Link>),
 }
 
 /// Why a node cannot be reached.
@@ -113,7 +114,7 @@ impl Node {
             target,
             identity,
             in_flight: Cell::new(0),
-            state: RefCell::new(State::Apart { failures: 0, trouble: None, not_before: None }),
+            state: RefCell::new(State::APART),
             dialled: Notify::new(),
         }
     }
@@ -127,11 +128,17 @@ impl Node {
         })
     }
 
-    /// The link, if there is one.
+    /// The link, if there is one, and the node was never down since it was made: after a silence a connection may
+    /// stay stuck for about as long again, because TCP waits ever longer before it sends again.
     pub(super) fn linked(&self) -> Option<Rc<Link>> {
-        match &*self.state.borrow() {
-            State::Linked(link) => Some(Rc::clone(link)),
-            _ => None,
+        let mut state = self.state.borrow_mut();
+        match &*state {
+            State::Linked { link, turns } if *turns == self.target.health.turns() => Some(Rc::clone(link)),
+            State::Linked { .. } => {
+                *state = State::APART;
+                None
+            }
+            State::Apart { .. } | State::Dialling { .. } => None,
         }
     }
 
@@ -141,8 +148,10 @@ impl Node {
         let mut dials_itself = false;
         loop {
             let dialled = self.dialled.notified();
+            if let Some(link) = self.linked() {
+                return Ok(link);
+            }
             match &*self.state.borrow() {
-                State::Linked(link) => return Ok(Rc::clone(link)),
                 State::Apart { trouble: Some(trouble), .. } if dials_itself => return Err(trouble.clone()),
                 State::Apart { trouble: Some(trouble), not_before: Some(time), .. }
                     if Instant::now() < *time =>
@@ -152,7 +161,7 @@ impl Node {
                 State::Dialling { trouble: Some(trouble), .. } if !dials_itself => {
                     return Err(trouble.clone());
                 }
-                State::Apart { .. } | State::Dialling { .. } => {}
+                State::Apart { .. } | State::Dialling { .. } | State::Linked { .. } => {}
             }
             if self.begin_dial() {
                 dials_itself = true;
@@ -180,12 +189,13 @@ impl Node {
     }
 
     async fn dial(self: Rc<Self>, dialler: Dialler) {
+        let turns = self.target.health.turns();
         let opened = tokio::time::timeout(dialler.timeout, self.open(dialler.secret.clone())).await;
         match opened.unwrap_or(Err(DialError::TimedOut)) {
             Ok((link, driver)) => {
                 dialler.metrics.dials.add(1);
                 let link = Rc::new(link);
-                *self.state.borrow_mut() = State::Linked(Rc::clone(&link));
+                *self.state.borrow_mut() = State::Linked { link: Rc::clone(&link), turns };
                 self.dialled.notify_waiters();
                 // The link's own handles must not keep it open once this node is forgotten.
                 let (node, link) = (Rc::downgrade(&self), Rc::downgrade(&link));
@@ -222,18 +232,16 @@ impl Node {
 
     /// Gives no more requests to a link that is broken, or stuck. Those in flight keep it to their end.
     pub(super) fn retire(&self, link: &Rc<Link>) {
-        if self.linked().is_some_and(|current| Rc::ptr_eq(&current, link)) {
-            self.let_go();
-        }
-    }
-
-    /// Gives no more requests to the link, if there is one.
-    pub(super) fn let_go(&self) {
         let mut state = self.state.borrow_mut();
-        if let State::Linked(_) = &*state {
-            *state = State::Apart { failures: 0, trouble: None, not_before: None };
+        if matches!(&*state, State::Linked { link: current, .. } if Rc::ptr_eq(current, link)) {
+            *state = State::APART;
         }
     }
+}
+
+impl State {
+    /// No link, and no reason not to make one.
+    const APART: Self = Self::Apart { failures: 0, trouble: None, not_before: None };
 }
 
 impl Drop for InFlight {

@@ -281,15 +281,21 @@ async fn a_node_that_says_goodbye_gets_nothing_new_and_loses_nothing() {
 
 #[tokio::test]
 async fn requests_beyond_what_a_node_takes_at_once_are_503_and_the_others_are_answered() {
-    let node = RawNode::start(|stream| async move {
-        let mut peer = Peer::greet_with(stream, 2).await;
-        let (first, second) = (peer.request().await.unwrap().0, peer.request().await.unwrap().0);
-        // Nothing else comes before one of the two is answered.
-        let third = tokio::time::timeout(Duration::from_millis(100), peer.request()).await;
-        assert!(third.is_err());
-        peer.answer(second, "second").await;
-        peer.answer(first, "first").await;
-        peer.wait().await;
+    let refused = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&refused);
+    let node = RawNode::start(move |stream| {
+        let told = Arc::clone(&told);
+        async move {
+            let mut peer = Peer::greet_with(stream, 2).await;
+            let (first, second) = (peer.request().await.unwrap().0, peer.request().await.unwrap().0);
+            told.notified().await;
+            peer.answer(second, "second").await;
+            peer.answer(first, "first").await;
+            // What comes next was asked for after the refusal: nothing of the refused request was sent.
+            let (next, request) = peer.request().await.unwrap();
+            peer.answer(next, request.body).await;
+            peer.wait().await;
+        }
     })
     .await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
@@ -300,12 +306,14 @@ async fn requests_beyond_what_a_node_takes_at_once_are_503_and_the_others_are_an
     until(|| proxy.counts().in_flight == 2).await;
     let busy = proxy.client().await.ask("PUT", "/kv?key=a", "", b"value").await;
     assert_eq!((busy.status, busy.slug().as_str()), (503, "overloaded"));
+    refused.notify_one();
     let mut answers = Vec::new();
     for client in &mut clients {
         answers.push(client.answer().await.text().to_owned());
     }
     answers.sort_unstable();
     assert_eq!(answers, ["first", "second"]);
+    assert_eq!(clients[0].ask("PUT", "/kv?key=a", "", b"later").await.text(), "later");
 }
 
 #[tokio::test]
