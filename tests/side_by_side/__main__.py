@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from . import load, programs, report, turns
-from .machine import OTHER_CORE, PROXY_CORE, describe, version_of
+from .machine import OTHER_CORE, PROXY_CORE, describe, pin, version_of
 
 
 def options():
@@ -61,8 +61,7 @@ def stores(stack, folder, binary, chosen):
         stack.callback(program.stop)
         # Here all share both cores: a store has no core for itself.
         for pid in [*program.pids, *program.behind]:
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                os.sched_setaffinity(int(thread), {PROXY_CORE, OTHER_CORE})
+            pin(pid, PROXY_CORE, OTHER_CORE)
     for connections in chosen.connections:
         each = argparse.Namespace(**{**vars(chosen), "connections": connections})
         for verb in ["put", "get"]:

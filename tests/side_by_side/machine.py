@@ -32,10 +32,10 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def pin(pid, core):
-    """Binds all threads of a process to one core."""
+def pin(pid, *cores):
+    """Binds all threads of a process to these cores."""
     for thread in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setaffinity(int(thread), {core})
+        os.sched_setaffinity(int(thread), cores)
 
 
 def processor_seconds(pids):

@@ -21,7 +21,6 @@ class Program:
             self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables
         )
         self.pids = [self.process.pid]
-        self.core = core
         if port:
             self.wait(ready)
             pin(self.process.pid, core)
@@ -66,16 +65,23 @@ def kvnode(binary, folder, number):
     return program
 
 
+def nginx_begin(folder, name):
+    """Its configuration up to what it serves; all that it writes stays in the folder."""
+    places = "".join(
+        f"  {kind}_temp_path {folder}/{name}-{kind};\n" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    )
+    return (
+        f"daemon off;\nmaster_process off;\npid {folder}/{name}.pid;\nerror_log /dev/null;\n"
+        "events { worker_connections 8192; }\n"
+        f"http {{\n  access_log off;\n  keepalive_requests 1000000000;\n{places}"
+    )
+
+
 def origin(folder):
     """nginx that answers every request with 100 bytes, over HTTP/1.1 and over HTTP/2: a server that costs little."""
     port, http2, file = free_port(), free_port(), folder / "origin.conf"
     file.write_text(
-        f"daemon off;\nmaster_process off;\npid {folder}/origin.pid;\nerror_log /dev/null;\n"
-        "events { worker_connections 8192; }\n"
-        "http {\n  access_log off;\n  keepalive_requests 1000000000;\n"
-        f"  client_body_temp_path {folder}/ob;\n  proxy_temp_path {folder}/op;\n  fastcgi_temp_path {folder}/of;\n"
-        f"  uwsgi_temp_path {folder}/ou;\n  scgi_temp_path {folder}/os;\n"
-        f"  server {{\n    listen 127.0.0.1:{port};\n    listen 127.0.0.1:{http2} http2;\n"
+        f"{nginx_begin(folder, 'origin')}  server {{\n    listen 127.0.0.1:{port};\n    listen 127.0.0.1:{http2} http2;\n"
         f'    location / {{ return 200 "{"x" * 100}"; }}\n  }}\n}}\n'
     )
     program = Program("origin", ["nginx", "-c", file], OTHER_CORE, port=port)
@@ -107,12 +113,7 @@ def nginx(folder, origins, name):
     servers = "\n".join(f"    server 127.0.0.1:{origin.port};" for origin in origins)
     file = folder / f"{name}.conf"
     file.write_text(
-        f"daemon off;\nmaster_process off;\npid {folder}/{name}.pid;\nerror_log /dev/null;\n"
-        "events { worker_connections 8192; }\n"
-        f"http {{\n  access_log off;\n  keepalive_requests 1000000000;\n  client_body_temp_path {folder}/{name}b;\n"
-        f"  proxy_temp_path {folder}/{name}p;\n  fastcgi_temp_path {folder}/{name}f;\n"
-        f"  uwsgi_temp_path {folder}/{name}u;\n  scgi_temp_path {folder}/{name}s;\n"
-        f"  upstream nodes {{\n    hash $arg_key consistent;\n{servers}\n    keepalive 512;\n"
+        f"{nginx_begin(folder, name)}  upstream nodes {{\n    hash $arg_key consistent;\n{servers}\n    keepalive 512;\n"
         "    keepalive_requests 1000000000;\n  }\n"
         f"  server {{\n    listen 127.0.0.1:{port};\n    location / {{\n      proxy_pass http://nodes;\n"
         '      proxy_http_version 1.1;\n      proxy_set_header Connection "";\n    }\n  }\n}\n'

@@ -98,14 +98,7 @@ async fn proxy(rounds: u32) {
     cluster.admin().ready(secs(20)).await;
     let load = Load::on(&cluster).await;
     for round in 0..rounds {
-        let place = accepted(&weight(&cluster, "b", round + 1).send().await);
-        sleep(power.moment()).await;
-        cluster.stand_still().await;
-        power.goes(&mut disk);
-        cluster.kill_all().await;
-        power.is_back(&mut disk).await;
-        cluster.start_again().await;
-        carried_out(&cluster, &place).await;
+        power.goes_during(weight(&cluster, "b", round + 1), &mut cluster, &mut disk).await;
     }
     load.nothing_is_lost(&cluster).await;
 }
@@ -122,14 +115,7 @@ async fn machine(rounds: u32) {
             0 => slowly(cluster.admin().add_own(), json!({})),
             _ => weight(&cluster, "n1", round),
         };
-        let place = accepted(&order.send().await);
-        sleep(power.moment()).await;
-        cluster.stand_still().await;
-        power.goes(&mut disk);
-        cluster.kill_all().await;
-        power.is_back(&mut disk).await;
-        cluster.start_again().await;
-        carried_out(&cluster, &place).await;
+        power.goes_during(order, &mut cluster, &mut disk).await;
     }
     load.nothing_is_lost(&cluster).await;
 }
@@ -188,6 +174,19 @@ impl Power {
 
     fn goes(&mut self, disk: &mut PoweredDisk) {
         disk.cut(if self.random.bool() { Cut::AtOnce } else { Cut::AfterCommit });
+    }
+
+    /// The power of the disk that the proxy runs on goes while it carries out an order; with power again, it is
+    /// started and goes on.
+    async fn goes_during(&mut self, order: Asked, cluster: &mut Cluster, disk: &mut PoweredDisk) {
+        let place = accepted(&order.send().await);
+        sleep(self.moment()).await;
+        cluster.stand_still().await;
+        self.goes(disk);
+        cluster.kill_all().await;
+        self.is_back(disk).await;
+        cluster.start_again().await;
+        carried_out(cluster, &place).await;
     }
 
     async fn is_back(&mut self, disk: &mut PoweredDisk) {
