@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ::fjall::config::{BlockSizePolicy, CompressionPolicy};
 use ::fjall::{
     AbstractTree as _, CompressionType, Database, Error, Keyspace, KeyspaceCreateOptions,
-    KvSeparationOptions, OwnedWriteBatch, PersistMode, Readable as _, Snapshot,
+    KvSeparationOptions, OwnedWriteBatch, PersistMode, Readable as _, Slice, Snapshot,
 };
 use bytes::Bytes;
 
@@ -34,6 +34,8 @@ const MAX_KEY: usize = u16::MAX as usize;
 const MAX_VALUE: usize = u32::MAX as usize;
 /// What a table holds for an entry besides key and value, a handle of a large value included.
 const ENTRY: usize = 64;
+/// Values from this size on are stored apart from their keys, each in a piece of its own.
+const SEPARATE: u32 = 16 << 10;
 /// Files that are kept open. A process may usually have 1024, and connections need some.
 const OPEN_FILES: usize = 400;
 /// How long a commit waits for the background threads to make room before the engine counts as stuck.
@@ -69,7 +71,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             memtable_bytes: 64 << 20,
-            separate_from: Some(16 << 10),
+            separate_from: Some(SEPARATE),
             compress: false,
             block_bytes: 4 << 10,
         }
@@ -141,8 +143,8 @@ impl FjallEngine {
             let keyspace = self.keyspaces.of(space);
             small += self.merged_bytes(&key, value.as_ref());
             match value {
-                Some(value) => out.insert(keyspace, key, value),
-                None => out.remove(keyspace, key),
+                Some(value) => out.insert(keyspace, &*key, &*value),
+                None => out.remove(keyspace, &*key),
             }
         }
         let mut tables = lock(&self.writer);
@@ -202,7 +204,7 @@ impl Engine for FjallEngine {
 impl Source for FjallEngine {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let value = self.keyspaces.of(space).get(key).map_err(failed("read"))?;
-        Ok(value.map(Bytes::from))
+        Ok(value.map(bytes))
     }
 
     fn scan(&self, space: Space, bounds: Bounds<'_>, limit: Limit) -> Result<Entries, EngineError> {
@@ -219,7 +221,7 @@ struct View {
 impl Source for View {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let value = self.snapshot.get(self.keyspaces.of(space), key).map_err(failed("read"))?;
-        Ok(value.map(Bytes::from))
+        Ok(value.map(bytes))
     }
 
     fn scan(&self, space: Space, bounds: Bounds<'_>, limit: Limit) -> Result<Entries, EngineError> {
@@ -237,6 +239,12 @@ impl Keyspaces {
     }
 }
 
+/// A key or value of the engine as the rest of the program knows them. A small one is copied, which costs less than to
+/// share it, and does not keep the block that it was read from in memory.
+fn bytes(slice: Slice) -> Bytes {
+    if slice.len() < SEPARATE as usize { Bytes::copy_from_slice(&slice) } else { Bytes::from_owner(slice) }
+}
+
 fn scan(
     at: &Snapshot,
     keyspace: &Keyspace,
@@ -250,7 +258,7 @@ fn scan(
             && let Some(entry) = entries.next()
         {
             let (key, value) = entry.into_inner().map_err(failed("scan"))?;
-            if !page.push(key.into(), value.into()) {
+            if !page.push(bytes(key), bytes(value)) {
                 break;
             }
         }
