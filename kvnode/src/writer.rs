@@ -2,6 +2,7 @@
 //!
 //! It never waits for the network: what is to be sent, read or counted is handed to the [courier](crate::courier).
 
+mod herald;
 mod moments;
 mod room;
 
@@ -21,6 +22,7 @@ use crate::node::{Operation, Refused, Write, Written};
 use crate::protocol::Status;
 use crate::store::engine::EngineError;
 
+pub(crate) use self::herald::Herald;
 pub(crate) use self::room::Room;
 
 /// Commands of one batch, so that the first of them is not kept waiting for too many others.
@@ -112,6 +114,7 @@ pub(crate) struct Writer {
     pub(crate) commands: Receiver<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) courier: Courier,
+    pub(crate) herald: Herald,
     pub(crate) room: Room,
 }
 
@@ -217,6 +220,7 @@ impl Writer {
     }
 
     fn perform(&mut self, effects: Vec<Effect<Waiter>>) {
+        let mut answers = Vec::with_capacity(effects.len());
         for effect in effects {
             match effect {
                 Effect::Fence(fence) => {
@@ -228,7 +232,7 @@ impl Writer {
                     if matches!(answer, Ok(Written::Replaced(_) | Written::Deleted)) {
                         self.room.frees();
                     }
-                    let _ = client.send(answer);
+                    answers.push((client, answer));
                 }
                 Effect::Status(Waiter::Coordinator(coordinator), status) => {
                     let _ = coordinator.send(*status);
@@ -251,6 +255,7 @@ impl Writer {
                 }
             }
         }
+        self.herald.tell(answers);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::store::cache::ReadCache;
 use crate::store::engine::{self, Engine, Options};
 use crate::store::folder::Folder;
 use crate::store::record::StoreKey;
-use crate::writer::{FreeBytes, Queue, Room, Shared, Waiter, Writer};
+use crate::writer::{FreeBytes, Herald, Queue, Room, Shared, Waiter, Writer};
 
 /// The longest time that a request waits until this node may serve it.
 const PARKED: Duration = Duration::from_secs(1);
@@ -136,7 +136,8 @@ impl Node {
             secret,
         };
         let room = Room::new(free_bytes, reserve, engine.clone());
-        let writer = Writer { core, commands, shared: shared.clone(), courier, room };
+        let herald = Herald::new(&courier.runtime);
+        let writer = Writer { core, commands, shared: shared.clone(), courier, herald, room };
         std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
