@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -14,8 +14,10 @@ use crate::http::{Front, Service};
 
 mod connection;
 mod room;
+mod socket;
 
 use room::{House, Lane, Room};
+pub use socket::Socket;
 
 /// How many connections the system may hold ready for us to accept.
 const BACKLOG: i32 = 4096;
@@ -81,7 +83,7 @@ fn hint(cause: &io::Error) -> String {
 /// [`BindError`], in words for the user.
 pub fn listen(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
     let open = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // A restarted node must not wait for connections of the one before to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::Limits;
+use super::{Limits, Socket};
 use crate::http::{Front, Service, harden};
 use crate::link;
 use crate::node::Route;
@@ -126,7 +126,7 @@ impl Builders {
     {
         let outcome = match protocol {
             Protocol::Http1 => {
-                run(self.http1.serve_connection(TokioIo::new(stream), service_fn(answer)), closing).await
+                run(self.http1.serve_connection(Socket::new(stream), service_fn(answer)), closing).await
             }
             Protocol::Http2 => {
                 run(self.http2.serve_connection(TokioIo::new(stream), service_fn(answer)), closing).await

@@ -6,28 +6,25 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
+use kvnode::serve;
 use tokio::net::TcpStream;
 
 use super::client::Client;
 
-/// So little is copied together: cheaper than to have the kernel gather it.
-const SMALL: usize = 4 << 10;
-
 /// The socket that hyper reads from and writes to.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TokioIo<TcpStream>,
+    stream: serve::Socket,
     client: Rc<Client>,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, client: Rc<Client>) -> Self {
-        Self { stream: TokioIo::new(stream), client }
+        Self { stream: serve::Socket::new(stream), client }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+        self.stream.into_stream()
     }
 }
 
@@ -53,16 +50,7 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let all: usize = bufs.iter().map(|buf| buf.len()).sum();
-        let written = if all <= SMALL {
-            let client = Rc::clone(&self.client);
-            let mut together = client.worker.scratch.borrow_mut();
-            together.clear();
-            bufs.iter().for_each(|buf| together.extend_from_slice(buf));
-            Pin::new(&mut self.stream).poll_write(cx, &together)
-        } else {
-            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-        };
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.client.has_written(written.is_ready());
         written
     }

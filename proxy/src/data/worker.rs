@@ -42,8 +42,6 @@ pub(super) struct Worker {
     pub(super) admin: Option<Admin>,
     pub(super) http: http1::Builder,
     pub(super) stage: Cell<Stage>,
-    /// For what is copied together before it is written.
-    pub(super) scratch: RefCell<Vec<u8>>,
     /// What a client is told when too many are connected. It is not read first, and not waited for.
     crowded: Vec<u8>,
     /// Rings when a connection has ended.
@@ -106,7 +104,6 @@ impl Worker {
             admin,
             http,
             stage: Cell::new(Stage::Serving),
-            scratch: RefCell::default(),
             crowded: crowded(),
             left: Notify::new(),
             settings,
