@@ -65,3 +65,17 @@ pub(crate) fn rings() -> impl Strategy<Value = Naive> {
         Naive { points, members: names.into_iter().zip(weights).map(member).collect() }
     })
 }
+
+/// The same, with a member at least.
+pub(crate) fn peopled_rings() -> impl Strategy<Value = Naive> {
+    rings().prop_map(|ring| if ring.members.is_empty() { ring.with("n1", 1) } else { ring })
+}
+
+/// The same, and every position has an owner.
+pub(crate) fn owned_rings() -> impl Strategy<Value = Naive> {
+    peopled_rings().prop_map(|mut ring| {
+        let first = &mut ring.members[0];
+        first.weight = first.weight.max(1);
+        ring
+    })
+}
