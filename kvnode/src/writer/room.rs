@@ -20,14 +20,18 @@ const FLOOR: i64 = 4 << 20;
 const FRESH: Duration = Duration::from_millis(10);
 /// The longest time that a part of a table, or of a merge, may be counted twice.
 const TWICE: Duration = Duration::from_secs(60);
-/// The shortest time between two attempts to get room back.
+/// The shortest time between two attempts to get room back after something was replaced or deleted.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The time between the first two attempts of a disk that stays full; it doubles with each. A reader may have held
+/// what was merged away, so that the attempt before got nothing back.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The longest: it may merge everything.
+const LONG_PAUSE: Duration = Duration::from_secs(300);
 /// For how long deletes are let come before the engine tidies up.
 const BURST: Duration = Duration::from_millis(300);
-/// After so long a time of being full the engine tidies up without a known reason ..
+/// After so long a time of being full the engine tidies up without a known reason: what an earlier process replaced, or
+/// a move deleted, is not noted.
 const UNNOTED: Duration = Duration::from_secs(10);
-/// .. at most once in this time: it may merge everything.
-const LONG_PAUSE: Duration = Duration::from_secs(300);
 
 /// Watches the room on the disk, and lets the engine tidy up where there is none.
 pub(crate) struct Room {
@@ -51,6 +55,8 @@ pub(crate) struct Room {
     freed: bool,
     tidying: Arc<AtomicBool>,
     tidied: Option<Instant>,
+    /// How long after that it tidies up again, should nothing more be freed.
+    again: Duration,
 }
 
 impl Room {
@@ -68,6 +74,7 @@ impl Room {
             freed: false,
             tidying: Arc::default(),
             tidied: None,
+            again: AGAIN,
         }
     }
 
@@ -89,7 +96,7 @@ impl Room {
         }
         let full = self.left.is_some_and(|left| left < self.reserve) || std::mem::take(&mut self.refused);
         self.full = full.then(|| self.full.unwrap_or_else(Instant::now));
-        if self.is_to_tidy() {
+        if self.is_to_tidy(Instant::now()) {
             self.tidy();
         }
     }
@@ -97,13 +104,15 @@ impl Room {
     /// Notes that a value was replaced or deleted: its room can be had back.
     pub(crate) fn frees(&mut self) {
         self.freed = true;
+        self.again = AGAIN;
     }
 
-    fn is_to_tidy(&self) -> bool {
-        let Some(full) = self.full else { return false };
-        let rested = |pause| self.tidied.is_none_or(|at| at.elapsed() >= pause);
-        // What an earlier process replaced, or a move deleted, is not noted.
-        self.freed && rested(PAUSE) || full.elapsed() >= UNNOTED && rested(LONG_PAUSE)
+    fn is_to_tidy(&self, now: Instant) -> bool {
+        match (self.full, self.tidied) {
+            (None, _) => false,
+            (Some(full), None) => self.freed || now - full >= UNNOTED,
+            (Some(_), Some(tidied)) => now - tidied >= if self.freed { PAUSE } else { self.again },
+        }
     }
 
     /// Whether a new value of so many bytes, its key included, may be let in; if so, it counts as let in.
@@ -147,7 +156,9 @@ impl Room {
             }
             tidying.store(false, Ordering::Release);
         };
-        self.freed = false;
+        if !std::mem::take(&mut self.freed) {
+            self.again = (self.again * 2).min(LONG_PAUSE);
+        }
         self.tidied = Some(Instant::now());
         if let Err(error) = std::thread::Builder::new().name("tidy".to_owned()).spawn(tidy) {
             tracing::warn!(%error, "the disk is full, and there is no thread to get room back");
@@ -205,6 +216,29 @@ mod tests {
         let (mut room, _) = room(5 * MIB);
         let deletes = (0..10_000).take_while(|_| room.deletes()).count();
         assert!((1000..2000).contains(&deletes), "{deletes}");
+    }
+
+    #[test]
+    fn a_disk_that_stays_full_is_tidied_again_ever_more_seldom() {
+        let (mut room, _) = room(60 * MIB);
+        let start = Instant::now();
+        let mut now = start;
+        assert!(room.full.is_some() && !room.is_to_tidy(now), "nothing is known that could be had back");
+        room.frees();
+        let mut tidied = Vec::new();
+        while now - start < Duration::from_secs(3600) {
+            if room.is_to_tidy(now) {
+                room.tidy();
+                room.tidying.store(false, Ordering::Release);
+                room.tidied = Some(now);
+                tidied.push((now - start).as_secs());
+            }
+            now += Duration::from_millis(500);
+        }
+        assert_eq!(tidied[..6], [0, 2, 6, 14, 30, 62]);
+        assert!(tidied.len() < 22, "{tidied:?}");
+        room.frees();
+        assert!(room.is_to_tidy(now), "what is freed is had back at once");
     }
 
     #[test]
