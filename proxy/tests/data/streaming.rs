@@ -125,6 +125,19 @@ async fn large_values_arrive_whole_both_ways() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_all_here_before_anybody_looks_arrives_whole() {
+    // More than the first frame holds, and no more than may come without new room: the node sends it at once.
+    for length in [PIECE + 1, 100_000, 2 * PIECE] {
+        let node = FakeNode::start(move |_| async move { reply(200, vec![b'x'; length]) }).await;
+        let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));
+        let mut client = proxy.client().await;
+        for _ in 0..10 {
+            assert_eq!(client.ask("GET", "/kv?key=a", "", b"").await.body.len(), length);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_node_may_answer_while_the_client_still_sends() {
     let node = FakeNode::start(|call| async move { Response::new(Echo(call.body).boxed()) }).await;
     let proxy = Proxy::start(view(1, [member("n1", node.url(), 1)]));

@@ -209,7 +209,8 @@ impl Shared {
     ) -> Poll<Result<(Bytes, bool), Broken>> {
         let Some(exchange) = self.exchanges.get_mut(place) else { return Poll::Ready(Err(Broken::Lost)) };
         if let Some(payload) = exchange.answer.take() {
-            return Poll::Ready(Ok((payload, exchange.whole)));
+            // Its end may have come already, with pieces before it.
+            return Poll::Ready(Ok((payload, exchange.whole && exchange.pieces.is_empty())));
         }
         if let Some(broken) = exchange.broken {
             return Poll::Ready(Err(broken));
