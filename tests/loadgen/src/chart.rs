@@ -96,6 +96,8 @@ pub struct Chart {
     pub series: Vec<String>,
     /// Only rows that have these values in these columns.
     pub only: Vec<(String, String)>,
+    /// Only rows that have more than these numbers in these columns.
+    pub above: Vec<(String, f64)>,
     /// Along the bottom.
     pub x_steps: Steps,
     /// Along the side.
@@ -198,5 +200,20 @@ mod tests {
         let mut few = chart(Shape::Lines);
         few.only = vec![("nodes".to_owned(), "1".to_owned())];
         assert!(!draw(&few, &table(&ROWS)).unwrap().contains("more"));
+    }
+
+    #[test]
+    fn rows_that_have_no_place_on_an_axis_can_be_left_out() {
+        let mut rows = ROWS;
+        rows[0][2] = "0";
+        let mut ratios = Chart { x_steps: Steps::Log, ..chart(Shape::Points) };
+        assert!(draw(&ratios, &table(&rows)).unwrap_err().contains("no place"));
+        ratios.above = vec![("throughput".to_owned(), 0.0)];
+        let svg = draw(&ratios, &table(&rows)).unwrap();
+        assert_eq!(
+            svg.matches("class=\"mark").count() - 2,
+            4,
+            "one of the five, and two in the legend: {svg}"
+        );
     }
 }

@@ -37,8 +37,14 @@ impl Data {
         let by = chart.series.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()?;
         let only = chart.only.iter().map(|(name, value)| Ok((table.column(name)?, value)));
         let only = only.collect::<Result<Vec<_>, String>>()?;
+        let above = chart.above.iter().map(|(name, least)| Ok((table.column(name)?, *least)));
+        let above = above.collect::<Result<Vec<_>, String>>()?;
         let mut data = Self { series: Vec::new(), categories: Vec::new(), origin: origin(table) };
-        let chosen = |row: &&Vec<String>| only.iter().all(|(place, value)| row[*place] == **value);
+        let more = |text: &str, least: f64| text.parse().is_ok_and(|value: f64| value > least);
+        let chosen = |row: &&Vec<String>| {
+            only.iter().all(|(place, value)| row[*place] == **value)
+                && above.iter().all(|(place, least)| more(&row[*place], *least))
+        };
         for row in table.rows.iter().filter(chosen) {
             for (y, column) in ys.iter().zip(&chart.y) {
                 let many = chart.y.len() > 1;

@@ -36,9 +36,7 @@ impl Plot {
         let sides: Vec<String> = chart.y.iter().map(|column| words::short(column)).collect();
         let side = match chart.y.as_slice() {
             [one] => words::long(one),
-            many if many.iter().all(|column| words::unit(column) == words::Unit::Time) => {
-                "latency".to_owned()
-            }
+            many if many.iter().all(|column| words::is_latency(column)) => "latency".to_owned(),
             _ => sides.join(", "),
         };
         let title =

@@ -14,6 +14,12 @@ pub(super) fn unit(column: &str) -> Unit {
     if column.ends_with("_us") { Unit::Time } else { Unit::Count }
 }
 
+/// Whether it is a time that somebody waited for an answer: all others say what they are.
+pub(super) fn is_latency(column: &str) -> bool {
+    let last = column.strip_suffix("_us").and_then(|rest| rest.rsplit('_').next());
+    matches!(last, Some("mean" | "median" | "p90" | "p99" | "p999" | "max"))
+}
+
 /// A column for an axis.
 pub(super) fn long(column: &str) -> String {
     match column {
@@ -22,15 +28,16 @@ pub(super) fn long(column: &str) -> String {
         "clients" => "clients at the same time".to_owned(),
         "requests_per_client" => "requests per client".to_owned(),
         "tool_cpu_us" => "processor time of the tool per operation".to_owned(),
-        _ if unit(column) == Unit::Time => format!("latency, {}", short(column)),
-        _ => column.replace('_', " "),
+        "cpu_us" => "processor time per request".to_owned(),
+        _ if is_latency(column) => format!("latency, {}", short(column)),
+        _ => short(column),
     }
 }
 
 /// What a picture of these columns is called where nobody says.
 pub(super) fn title(ys: &[String], x: &str) -> String {
     let side = match ys {
-        many if many.iter().all(|column| unit(column) == Unit::Time) => "Latency".to_owned(),
+        many if many.iter().all(|column| is_latency(column)) => "Latency".to_owned(),
         [one] => short(one),
         many => many.iter().map(|column| short(column)).collect::<Vec<_>>().join(", "),
     };
@@ -96,6 +103,14 @@ mod tests {
         let count = [5.0, 2500.0, 25_000.0, 1.5e6].map(|value| number(value, 2e6, Unit::Count));
         assert_eq!(count, ["5", "2.5k", "25k", "1.5M"]);
         assert_eq!(number(2500.0, 5000.0, Unit::Count), "2500", "thousands are needed where there are many");
+    }
+
+    #[test]
+    fn only_times_that_somebody_waited_are_called_latencies() {
+        assert_eq!(long("read_p999_us"), "latency, read p99.9");
+        assert_eq!(long("start_after_kill_us"), "start after kill");
+        assert_eq!(long("cpu_us"), "processor time per request");
+        assert_eq!(title(&["start_after_kill_us".to_owned()], "keys"), "Start after kill by keys");
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(crate) struct Picture {
     /// Only rows with this value, COLUMN=VALUE
     #[arg(long, value_name = "CONDITION", value_parser = condition)]
     only: Vec<(String, String)>,
+    /// Only rows with more than this, COLUMN=NUMBER: what is zero has no place on an axis of equal ratios
+    #[arg(long, value_name = "CONDITION", value_parser = bound)]
+    above: Vec<(String, f64)>,
     /// lines, curve (row after row), points, bars
     #[arg(long, default_value = "curve")]
     shape: Shape,
@@ -57,6 +60,7 @@ impl Picture {
             y: self.y,
             series: self.series,
             only: self.only,
+            above: self.above,
             x_steps: self.x_steps,
             y_steps: self.y_steps,
         };
@@ -70,4 +74,9 @@ impl Picture {
 fn condition(text: &str) -> Result<(String, String), String> {
     let (column, value) = text.split_once('=').ok_or("write COLUMN=VALUE")?;
     Ok((column.to_owned(), value.to_owned()))
+}
+
+fn bound(text: &str) -> Result<(String, f64), String> {
+    let (column, value) = condition(text).map_err(|_| "write COLUMN=NUMBER")?;
+    Ok((column, value.parse().map_err(|_| format!("{value:?} is not a number"))?))
 }
