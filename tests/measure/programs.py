@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import signal
 import subprocess
 import time
 import urllib.request
@@ -37,17 +39,40 @@ class Program:
                 time.sleep(0.05)
         raise SystemExit(f"{self.name} does not answer: {' '.join(self.command)}")
 
+    def ready(self, patience=60):
+        """Waits for the line in which one of our programs says that it is ready, and what it says."""
+        if not select.select([self.process.stdout], [], [], patience)[0]:
+            raise SystemExit(f"{self.name} is not ready after {patience} s: {' '.join(self.command)}")
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} ended before it was ready: {' '.join(self.command)}")
+        said = json.loads(line)
+        self.port = int(said["listen"].rsplit(":", 1)[1])
+        return said
+
+    def signal(self, number):
+        """Sends a signal, unless it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
     def stop(self):
-        """Ends it, and waits for that."""
-        self.process.terminate()
+        """Ends it, by force where it takes too long, and waits for that."""
+        self.signal(signal.SIGTERM)
+        # What stands still would never hear of it.
+        self.signal(signal.SIGCONT)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
         self.process.wait()
+        self.process.stdout.close()
 
 
 def keyway(binary, folder, nodes=3):
     """The proxy with its own nodes, as shipped; one worker, because it has one core."""
     command = [binary, "serve", "--listen", "127.0.0.1:0", "--nodes", nodes, "--workers", 1, "--data", folder / "keyway"]
     program = Program("keyway", command, PROXY_CORE, port=None)
-    program.port = int(json.loads(program.process.stdout.readline())["listen"].rsplit(":", 1)[1])
+    program.ready()
     children = Path(f"/proc/{program.process.pid}/task").glob("*/children")
     program.behind = [int(pid) for file in children for pid in file.read_text().split()]
     pin(program.process.pid, PROXY_CORE)
@@ -58,11 +83,17 @@ def keyway(binary, folder, nodes=3):
 
 def kvnode(binary, folder, number):
     """A node that stands alone and serves every key."""
-    port = free_port()
-    command = [binary, "kvnode", "--name", f"a{number}", "--listen", f"127.0.0.1:{port}", "--data", folder / f"a{number}"]
-    program = Program("kvnode", command, OTHER_CORE, port=port)
-    program.http2 = port
+    program = kvnode_begun(binary, folder, f"a{number}")
+    program.ready()
+    program.http2 = program.port
+    pin(program.process.pid, OTHER_CORE)
     return program
+
+
+def kvnode_begun(binary, folder, name, environment=None):
+    """A node that has only just been started, so that many can start at once; it is not bound to a core."""
+    command = [binary, "kvnode", "--name", name, "--listen", "127.0.0.1:0", "--data", folder / name]
+    return Program("kvnode", command, None, port=None, environment=environment)
 
 
 def nginx_begin(folder, name):

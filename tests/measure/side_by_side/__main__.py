@@ -6,8 +6,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import load, programs, report, turns
-from .machine import OTHER_CORE, PROXY_CORE, describe, pin, version_of
+from .. import programs, report, turns, wrk
+from ..machine import OTHER_CORE, PROXY_CORE, describe, pin, prepare, version_of
+from .latency import latency
 
 
 def options():
@@ -17,7 +18,7 @@ def options():
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn (3)")
     parser.add_argument("--keys", type=int, default=100_000, help="number of keys, 100 bytes each (100000)")
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256], help="at once (64 256)")
-    parser.add_argument("--only", choices=["proxies", "stores"], help="only this part")
+    parser.add_argument("--only", choices=["proxies", "stores", "latency"], help="only this part")
     return parser.parse_args()
 
 
@@ -32,7 +33,7 @@ def proxies(stack, folder, binary, chosen):
     ours = started(programs.keyway(binary, folder))
     origins = [started(programs.kvnode(binary, folder, number)) for number in range(3)]
     for program in [ours, *origins]:
-        load.preload(program.port, chosen.keys)
+        wrk.preload(program.port, chosen.keys)
     cheap = [started(programs.origin(folder))] * 3
     peers = []
     for behind, suffix in [(origins, ""), (cheap, "+nginx")]:
@@ -41,7 +42,7 @@ def proxies(stack, folder, binary, chosen):
         peers.append(started(programs.nginx(folder, behind, name=f"nginx{suffix}")))
     for connections in chosen.connections:
         each = argparse.Namespace(**{**vars(chosen), "connections": connections})
-        taken = turns.take(folder, [(program, "get") for program in [ours, *peers]], each, [OTHER_CORE])
+        taken = in_turns(folder, [(program, "get") for program in [ours, *peers]], each, [OTHER_CORE])
         report.table(f"GET of 100 bytes through a proxy with three nodes, {connections} connections", taken)
         print()
         for peer, cpu, rate in [
@@ -66,7 +67,7 @@ def stores(stack, folder, binary, chosen):
         each = argparse.Namespace(**{**vars(chosen), "connections": connections})
         for verb in ["put", "get"]:
             candidates = [(node, verb), (whole, verb), (webdis, f"webdis-{verb}"), (etcd, f"etcd-{verb}")]
-            taken = turns.take(folder, candidates, each, [PROXY_CORE, OTHER_CORE])
+            taken = in_turns(folder, candidates, each, [PROXY_CORE, OTHER_CORE])
             report.table(f"{verb.upper()} of 100 bytes, stores that sync before they answer, {connections} connections", taken)
             print()
             if verb == "put":
@@ -77,12 +78,26 @@ def stores(stack, folder, binary, chosen):
                 report.goal("GET/s", taken, "rate", "kvnode", "webdis+redis", at_least=1.2)
 
 
+def in_turns(folder, candidates, each, cores):
+    """Turns of programs, each with what it is asked: a short run to warm up, then the run that counts."""
+
+    def measure(candidate):
+        program, what = candidate
+        wrk.run(folder, program.port, what, each.connections, 1, each.keys, cores)
+        return turns.cost(
+            program, lambda: wrk.run(folder, program.port, what, each.connections, each.seconds, each.keys, cores)
+        )
+
+    return turns.take([(program.name, (program, what)) for program, what in candidates], each.rounds, measure)
+
+
 def main():
     """Everything that was chosen."""
     chosen, binary = options(), os.environ["KEYWAY_BIN"]
+    prepare()
     print(f"{describe()}\n{version_of(binary, '--version')}; {version_of('haproxy', '-v')}; {version_of('nginx', '-v')}")
     print(f"{chosen.rounds} turns of {chosen.seconds} s each, {chosen.keys} keys")
-    for part in [proxies, stores]:
+    for part in [proxies, stores, latency]:
         if chosen.only in (None, part.__name__):
             with ExitStack() as stack:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -90,4 +105,5 @@ def main():
                 part(stack, folder, binary, chosen)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,8 @@ from http.client import HTTPConnection
 from .machine import OTHER_CORE
 
 VALUE = "x" * 100
+# What a run may take beyond its own length: with many connections it ends late.
+PATIENCE = 120
 
 # What is asked of whom: the Lua function that makes the next request for key number `n`.
 REQUESTS = {
@@ -49,9 +51,12 @@ def run(folder, port, what, connections, seconds, keys, cores=(OTHER_CORE,)):
         "    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write\n"
         "      + summary.errors.timeout))\nend\n"
     )
-    command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script,
-               f"http://127.0.0.1:{port}"]
-    said = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+    # Its own patience of two seconds is too short for ten thousand connections.
+    command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+               "--timeout", "10s", "-s", script, f"http://127.0.0.1:{port}"]
+    said = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=True, timeout=seconds + PATIENCE
+    ).stdout
     requests, duration, p50, p99, errors = map(float, re.search(r"SUM (.*)", said).group(1).split())
     return {"requests": requests, "rate": requests / duration * 1e6, "p50": p50, "p99": p99, "errors": errors}
 

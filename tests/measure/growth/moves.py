@@ -1,0 +1,66 @@
+"""How fast keys move to a node that joins, while nobody else asks for anything."""
+
+from datetime import datetime
+
+from .. import loadgen, report
+from ..clusters import Cluster
+from ..machine import calm
+
+COLUMNS = [
+    ("records moved", "{records:,.0f}"), ("MB moved", "{moved:,.1f}"), ("s from order to done", "{asked:.2f}"),
+    ("s from plan to done", "{lasted:.2f}"), ("records/s", "{record_rate:,.0f}"), ("MB/s", "{megabytes:,.1f}"),
+    ("writes held ms", "{hold:.1f}"),
+]
+
+
+def measure(scope):
+    """Small values, then large ones."""
+    turns, rows = {}, []
+    cases = [("100 B", 100, scope.pick(100_000, 1_000_000)), ("1 MiB", 2**20, scope.pick(256, 2048))]
+    for label, size, keys in cases:
+        turns[f"{keys:,} x {label}"] = runs = [moved(scope, f"m{size}-{number}", size, keys)
+                                               for number in range(scope.pick(1, min(3, scope.chosen.rounds)))]
+        rows += [{"value_bytes": size, "keys": keys, **run} for run in runs]
+    report.table("Half of the keys move from one node to another, both of which sync what they take", turns, COLUMNS)
+    print()
+    small, large = turns.values()
+    report.limit("records of 100 B moved", [run["record_rate"] for run in small], "records/s", at_least=120_000)
+    report.limit("values of 1 MiB moved", [run["megabytes"] for run in large], "MB/s", at_least=150)
+    scope.keep("moves", rows, {})
+
+
+def moved(scope, label, size, keys):
+    """One change: a second node joins."""
+    cluster = scope.started(Cluster(scope.binary, scope.folder / label, 1, workers=0, pinned=False))
+    loadgen.fill(scope.folder, cluster.port, keys, size=size, clients=256 if size < 2**20 else 16, cores=(0, 1))
+    calm(cluster.behind)
+    url = cluster.one_more("joins")
+    change = cluster.ask("/add-server?wait=10m", "POST", {"url": url}, patience=660)
+    if change["state"] != "done":
+        raise SystemExit(f"the change is not done after ten minutes: {change}")
+    cluster.stop()
+    return speed(change)
+
+
+def speed(change):
+    """What a change says of itself once it is done.
+
+    >>> counted = {"records": 50, "bytes": 6000}
+    >>> change = {"requested_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:01Z",
+    ...     "finished_at": "2026-01-01T00:00:03.500Z", "longest_hold_us": 1500,
+    ...     "receipt": [{"source": counted, "target": counted}]}
+    >>> taken = speed(change)
+    >>> taken["lasted"], taken["asked"], taken["record_rate"], taken["megabytes"], taken["hold"]
+    (2.5, 3.5, 20.0, 0.0024, 1.5)
+    """
+    requested, began, ended = (
+        datetime.fromisoformat(change[when].replace("Z", "+00:00"))
+        for when in ["requested_at", "started_at", "finished_at"]
+    )
+    records = sum(pair["target"]["records"] for pair in change["receipt"])
+    size = sum(pair["target"]["bytes"] for pair in change["receipt"])
+    lasted, asked = ((ended - since).total_seconds() for since in [began, requested])
+    return {
+        "records": records, "moved": size / 1e6, "lasted": lasted, "asked": asked, "record_rate": records / lasted,
+        "megabytes": size / lasted / 1e6, "hold": (change["longest_hold_us"] or 0) / 1000,
+    }
