@@ -38,6 +38,9 @@ const ENTRY: usize = 64;
 const SEPARATE: u32 = 16 << 10;
 /// Files that are kept open. A process may usually have 1024, and connections need some.
 const OPEN_FILES: usize = 400;
+/// Threads that write out and merge tables. The first one of several leaves merges to the others: while they are busy, it
+/// takes the next from the queue and puts it back, again and again, with all of a core. One alone does both in turn.
+const THREADS: usize = 1;
 /// How long a commit waits for the background threads to make room before the engine counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -267,11 +270,9 @@ fn scan(
 }
 
 fn open(folder: &Path, options: &Options, tuning: Tuning) -> Result<FjallEngine, Error> {
-    // One alone would leave tables in memory waiting while it merges files.
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
     let database = Database::builder(folder)
         .cache_size(options.cache_bytes)
-        .worker_threads(threads)
+        .worker_threads(THREADS)
         .max_cached_files(Some(OPEN_FILES))
         // By default large values are compressed on their way into the journal, which delays every commit.
         .journal_compression(CompressionType::None)
