@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::flags::Flags;
 use crate::config::{Config, Log};
 
+mod home;
 mod join;
 mod run;
 

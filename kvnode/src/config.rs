@@ -26,12 +26,10 @@ use source::Source;
 /// Everything that a node is told at its start.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Its name.
-    pub name: NodeName,
+    /// Which node it is.
+    pub who: Who,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Its data folder.
-    pub data: PathBuf,
     /// The proxy that it asks to be taken in.
     pub join: Option<String>,
     /// Where others reach it; none = where it listens.
@@ -48,6 +46,15 @@ pub struct Config {
     pub log: Log,
     /// Whether it ends when its standard input does.
     pub exit_with_parent: bool,
+}
+
+/// Which node a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The one of this name, which has this data folder.
+    Named(NodeName, PathBuf),
+    /// The one whose data folder is the first free one under this folder.
+    FirstFree(PathBuf),
 }
 
 /// How the log is written.
@@ -81,9 +88,9 @@ impl Config {
         let given = flags.read(&mut mistakes).over(in_file);
         let secret = secret::find(secret::CLUSTER, &variable, &mut mistakes);
         given.check(&mut mistakes);
-        match given.name.clone() {
-            Some(name) => {
-                let config = given.complete(name, secret, flags.exit_with_parent);
+        match given.who() {
+            Some(who) => {
+                let config = given.complete(who, secret, flags.exit_with_parent);
                 config.check(&mut mistakes);
                 mistakes.or(config)
             }

@@ -3,5 +3,6 @@
 pub mod cache;
 pub mod engine;
 pub mod folder;
+pub mod folders;
 pub mod ranges;
 pub mod record;

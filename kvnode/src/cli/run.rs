@@ -10,10 +10,11 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+use super::home::{Home, Resident};
 use super::join;
 use crate::config::Config;
 use crate::http::Front;
-use crate::node::{Node, NodeOptions, OpenError};
+use crate::node::OpenError;
 use crate::serve::{BindError, listen, serve};
 
 /// Why the process ends without having been asked to.
@@ -29,7 +30,7 @@ pub(super) enum RunError {
     System(#[from] io::Error),
 }
 
-/// The one line on standard output, once the node answers requests.
+/// The one line on standard output, once the node answers requests; one more where the process becomes another node.
 #[derive(Serialize)]
 struct Ready<'a> {
     ready: bool,
@@ -57,59 +58,61 @@ pub(super) fn run(config: Config) -> Result<(), RunError> {
 
 async fn live(config: Config, listener: std::net::TcpListener) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
+    let mut home = Home::of(&config);
+    let mut resident = home.open(&config)?;
+    while let Some(next) = reside(&config, &listener, &mut home, resident, &mut signals).await? {
+        info!(name = %next.node.name(), "going on as this node");
+        resident = next;
+    }
+    info!("the node has stopped");
+    Ok(())
+}
+
+/// Serves as one node, until told to stop or until another one is to be served instead.
+async fn reside(
+    config: &Config,
+    listener: &std::net::TcpListener,
+    home: &mut Home,
+    Resident { node, data }: Resident,
+    signals: &mut Signals,
+) -> Result<Option<Resident>, RunError> {
     let listen = listener.local_addr()?;
-    let node = open(&config)?;
     let join = config.join.as_ref().map(|proxy| {
         let url = config.advertise.clone().unwrap_or_else(|| format!("http://{listen}"));
         let me = join::Me { name: node.name().clone(), id: node.id(), url };
         tokio::spawn(join::ask_until_taken(proxy.clone(), me, config.http.secret.clone()))
     });
-    say_ready(&Ready {
-        ready: true,
-        name: node.name(),
-        id: node.id(),
-        listen,
-        data: absolute(&config.data)?,
-    })?;
+    say_ready(&Ready { ready: true, name: node.name(), id: node.id(), listen, data: absolute(&data)? })?;
     info!(name = %node.name(), id = %node.id(), %listen, "the node is ready");
 
-    let (front, ended) = (Arc::new(Front::new(node.clone(), config.http)), node.clone());
-    let mut reason = None;
+    let front = Arc::new(Front::new(node.clone(), config.http.clone()));
+    let (mut reason, mut next) = (None, None);
     let stop = async {
         tokio::select! {
-            name = signals.next() => info!(signal = name, "stopping: finishing the requests under way"),
-            why = ended.ended() => reason = Some(why),
+            name = signals.next() => {
+                info!(signal = name, "stopping: finishing the requests under way");
+                // Who asks a second time does not want to wait.
+                tokio::spawn(stop_at_once(Signals::new()));
+            }
+            why = node.ended() => reason = Some(why),
+            other = home.next(config, &node) => next = Some(other),
         }
-        // Who asks a second time does not want to wait.
-        tokio::spawn(async move {
-            let name = signals.next().await;
-            warn!(signal = name, "stopping at once");
-            std::process::exit(1);
-        });
     };
-    serve(listener, front, &config.serve, stop).await?;
+    serve(listener.try_clone()?, front, &config.serve, stop).await?;
     if let Some(join) = join {
         join.abort();
     }
     if let Some(reason) = reason {
         return Err(RunError::Ended(reason));
     }
-    info!("the node has stopped");
-    Ok(())
+    Ok(next)
 }
 
-/// Opens the store and starts the node over it.
-fn open(config: &Config) -> Result<Node, OpenError> {
-    let secret = config.http.secret.as_ref();
-    Node::open(NodeOptions {
-        name: config.name.clone(),
-        data: config.data.clone(),
-        cache_bytes: config.cache,
-        disk_reserve: config.disk_reserve,
-        // A proxy's child is told about its cluster in a moment; until then it must not serve as if it stood alone.
-        joins: config.join.is_some() || config.exit_with_parent,
-        secret: secret.map(|secret| String::from_utf8_lossy(secret.expose()).into_owned()),
-    })
+async fn stop_at_once(signals: io::Result<Signals>) {
+    let Ok(mut signals) = signals else { return };
+    let name = signals.next().await;
+    warn!(signal = name, "stopping at once");
+    std::process::exit(1);
 }
 
 fn say_ready(ready: &Ready<'_>) -> io::Result<()> {

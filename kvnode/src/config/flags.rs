@@ -14,7 +14,11 @@ use super::units;
 /// Without --join it serves every key by itself. The cluster's secret comes from KEYWAY_CLUSTER_SECRET or from
 /// the file that KEYWAY_CLUSTER_SECRET_FILE names.
 #[derive(Debug, Default, Clone, Parser)]
-#[command(name = "kvnode", version, override_usage = "kvnode --name <NAME> [OPTIONS]")]
+#[command(
+    name = "kvnode",
+    version,
+    override_usage = "kvnode --name <NAME> [OPTIONS]\n       kvnode --data-under <FOLDER> [OPTIONS]"
+)]
 pub struct Flags {
     // Values are read as text here, so that a wrong one is shown together with all other mistakes.
     /// A TOML file with settings; config/kvnode.toml shows them all
@@ -29,6 +33,9 @@ pub struct Flags {
     /// The data folder, made where it is missing [default: ./kvnode-data]
     #[arg(long, value_name = "FOLDER", env = "KEYWAY_NODE_DATA")]
     pub data: Option<PathBuf>,
+    /// Be the node of the first free data folder under this one: n1, n2, ..; a new one where all are in use
+    #[arg(long, value_name = "FOLDER", env = "KEYWAY_NODE_DATA_UNDER")]
+    pub data_under: Option<PathBuf>,
     /// Ask this proxy, again and again, to be taken into its cluster
     #[arg(long, value_name = "PROXY_URL", env = "KEYWAY_NODE_JOIN")]
     pub join: Option<String>,
@@ -73,6 +80,7 @@ impl Flags {
             name: value(mistakes, "--name", self.name.as_deref(), str::parse),
             listen: value(mistakes, "--listen", self.listen.as_deref(), listen),
             data: self.data.clone(),
+            data_under: self.data_under.clone(),
             join: value(mistakes, "--join", self.join.as_deref(), base_url),
             advertise: value(mistakes, "--advertise", self.advertise.as_deref(), base_url),
             max_value: value(mistakes, "--max-value", self.max_value.as_deref(), max_value).map(to_usize),

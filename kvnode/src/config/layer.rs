@@ -9,7 +9,7 @@ use hashring::NodeName;
 
 use super::mistakes::{Mistakes, Place};
 use super::source::Reader;
-use super::{CACHE, Config, DATA, DISK_RESERVE, LISTEN, LOG_LEVEL, Log, units};
+use super::{CACHE, Config, DATA, DISK_RESERVE, LISTEN, LOG_LEVEL, Log, Who, units};
 use crate::client::authority;
 use crate::http::secret::Secret;
 use crate::{http, serve};
@@ -22,6 +22,7 @@ pub(super) struct Layer {
     pub(super) name: Option<NodeName>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
+    pub(super) data_under: Option<PathBuf>,
     pub(super) join: Option<String>,
     pub(super) advertise: Option<String>,
     pub(super) max_value: Option<usize>,
@@ -58,6 +59,7 @@ impl Layer {
             name: file.parsed("name", str::parse),
             listen: file.parsed("listen", listen),
             data: file.string("data").map(PathBuf::from),
+            data_under: file.string("data_under").map(PathBuf::from),
             join: file.parsed("join", base_url),
             advertise: file.parsed("advertise", base_url),
             max_value: file.size_in("max_value", MAX_VALUES).map(to_usize),
@@ -79,6 +81,7 @@ impl Layer {
             name: self.name.or(other.name),
             listen: self.listen.or(other.listen),
             data: self.data.or(other.data),
+            data_under: self.data_under.or(other.data_under),
             join: self.join.or(other.join),
             advertise: self.advertise.or(other.advertise),
             max_value: self.max_value.or(other.max_value),
@@ -91,9 +94,14 @@ impl Layer {
         }
     }
 
-    /// What must be given.
+    /// What must be given, and what must not be given together.
     pub(super) fn check(&self, mistakes: &mut Mistakes) {
-        if !self.named {
+        if self.data_under.is_some() && (self.named || self.data.is_some()) {
+            mistakes.add(
+                Place::Whole,
+                "with `data_under` the folder that is found says the node's name: give neither `name` nor `data`",
+            );
+        } else if !self.named && self.data_under.is_none() {
             mistakes.add(
                 Place::Whole,
                 "the node needs a name of its own that stays: --name n1, or `name` in the file",
@@ -101,14 +109,22 @@ impl Layer {
         }
     }
 
+    /// Which node it is to be; `None` where nothing usable says so, which is a mistake already.
+    pub(super) fn who(&self) -> Option<Who> {
+        let named = || {
+            let data = self.data.clone().unwrap_or_else(|| DATA.into());
+            Some(Who::Named(self.name.clone()?, data))
+        };
+        self.data_under.clone().map(Who::FirstFree).or_else(named)
+    }
+
     /// The whole configuration: what is given, and the defaults for the rest.
-    pub(super) fn complete(self, name: NodeName, secret: Option<Secret>, exit_with_parent: bool) -> Config {
+    pub(super) fn complete(self, who: Who, secret: Option<Secret>, exit_with_parent: bool) -> Config {
         let http = http::Settings::default();
         let serve = serve::Limits::default();
         Config {
-            name,
+            who,
             listen: self.listen.unwrap_or(LISTEN),
-            data: self.data.unwrap_or_else(|| DATA.into()),
             join: self.join,
             advertise: self.advertise,
             cache: self.cache.unwrap_or(CACHE),

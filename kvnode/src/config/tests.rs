@@ -49,7 +49,7 @@ fn flags_win_over_the_file() {
         "name = \"in-file\"\nlisten = \"127.0.0.1:1\"\nmax_value = \"1MiB\"\n[log]\nformat = \"json\"\n",
     );
     let config = config(&format!("--config {} --listen [::1]:2 --log debug", path.path().display())).unwrap();
-    assert_eq!(config.name.as_str(), "in-file");
+    assert_eq!(config.who, Who::Named("in-file".parse().unwrap(), "./kvnode-data".into()));
     assert_eq!(config.listen, "[::1]:2".parse().unwrap());
     assert_eq!(config.http.max_value, 1 << 20);
     assert_eq!(config.log, Log { json: true, level: "debug".to_owned() });
@@ -89,6 +89,20 @@ fn joining_needs_the_secret_and_an_address_that_others_can_use() {
     let line = "--name n1 --join http://proxy:5000/ --listen 0.0.0.0:5001 --advertise http://n1:5001";
     let config = Config::new(&flags(line), secret).unwrap();
     assert_eq!(config.join.as_deref(), Some("http://proxy:5000"));
+}
+
+#[test]
+fn a_folder_of_folders_says_the_name() {
+    let shared = || config("--data-under nodes").unwrap();
+    assert_eq!(shared().who, Who::FirstFree("nodes".into()));
+    let path = file("data_under = \"elsewhere\"\n");
+    let in_file = config(&format!("--config {}", path.path().display())).unwrap();
+    assert_eq!(in_file.who, Who::FirstFree("elsewhere".into()));
+    for other in ["--name n1", "--data n1"] {
+        let shown = config(&format!("--data-under nodes {other}")).unwrap_err();
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+        assert!(shown.contains("give neither `name` nor `data`"), "{shown}");
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The running node: reads around the writer, writes through it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,13 @@ use crate::census;
 use crate::client::Client;
 use crate::core::{BeatIn, Command, Core, Fault, Identity, Outlook, load};
 use crate::courier::Courier;
-use crate::fence::FenceCell;
+use crate::fence::{FenceCell, Standing};
 use crate::handover::message::{Ack, Malformed, Message};
 use crate::protocol::{Beat, Census, CensusQuestion, Status};
 use crate::rules::{Rule, holds};
 use crate::store::cache::ReadCache;
 use crate::store::engine::{self, Engine, Options};
-use crate::store::folder::Folder;
+use crate::store::folder::{Folder, FolderError};
 use crate::store::record::StoreKey;
 use crate::writer::{FreeBytes, Herald, Queue, Room, Shared, Waiter, Writer};
 
@@ -35,12 +34,12 @@ const ENDED_OVER_IT: Refused =
     Refused::OutcomeUnknown("the node stopped, or its disk failed, in the middle of it");
 
 /// How a node is opened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct NodeOptions {
     /// The chosen name.
     pub name: NodeName,
     /// The data folder.
-    pub data: PathBuf,
+    pub folder: Folder,
     /// Bytes of the read cache.
     pub cache_bytes: u64,
     /// Free bytes of disk that new values leave, besides what the engine still has to write.
@@ -56,7 +55,7 @@ pub struct NodeOptions {
 pub enum OpenError {
     /// The data folder cannot be used.
     #[error(transparent)]
-    Folder(#[from] crate::store::folder::FolderError),
+    Folder(#[from] FolderError),
     /// The engine cannot be opened, or what it holds of the node itself is damaged.
     #[error(transparent)]
     Store(#[from] Fault),
@@ -94,12 +93,12 @@ struct Inner {
 }
 
 impl Node {
-    /// Opens the data folder and runs a node over it, on this runtime and a thread of its own.
+    /// Opens the store in the data folder and runs a node over it, on this runtime and a thread of its own.
     ///
     /// # Errors
     /// [`OpenError`], in words for whoever starts a node.
     pub fn open(options: NodeOptions) -> Result<Self, OpenError> {
-        let folder = Arc::new(Folder::open(&options.data)?);
+        let folder = Arc::new(options.folder);
         let mut boot = [0; 16];
         getrandom::fill(&mut boot).map_err(|error| OpenError::Random(error.to_string()))?;
         let boot = Id(u128::from_le_bytes(boot));
@@ -168,6 +167,23 @@ impl Node {
     #[must_use]
     pub fn in_cluster(&self) -> bool {
         self.inner.shared.outlook().is_some()
+    }
+
+    /// Whether the view that it has persisted does not name it, so that it was removed, or never was a member.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        matches!(self.inner.shared.fence.load().0.standing, Standing::Outside)
+    }
+
+    /// Waits until its relation to a cluster is a `wanted` one.
+    pub async fn until(&self, wanted: impl Fn(&Standing) -> bool) {
+        loop {
+            let (fence, generation) = self.inner.shared.fence.load();
+            if wanted(&fence.standing) {
+                return;
+            }
+            self.inner.shared.fence.after(generation).await;
+        }
     }
 
     /// Waits until the writer has ended, and says why: the process must stop.

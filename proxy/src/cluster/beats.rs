@@ -108,6 +108,16 @@ impl Asker {
         }
     }
 
+    /// Brings the view, which does not name it, to a node that is known by its id.
+    pub(super) async fn tell_removed(&self, url: &str, id: Id) {
+        let view = self.view();
+        let goodbye =
+            Beat { cluster: view.cluster, view: Some((*view).clone()), expect: Some(id), erase: false };
+        if let Err(error) = self.ask(url, &goodbye).await {
+            tracing::debug!(url, error, "a removed node could not be told");
+        }
+    }
+
     /// Where an own node really listens.
     fn url(&self, name: &NodeName) -> Option<String> {
         Some(self.local.as_ref()?.supervisor.statuses().get(name)?.url())

@@ -261,9 +261,16 @@ impl Control for Coordinator {
             let detail = "nodes do not join by themselves here (join.auto = false): an operator must add it";
             return Err(Refusal::new(problem::Kind::NoAutoJoin, detail));
         }
-        let adopt = Adopt { url: hello.url, name: Some(hello.name), erase: false };
+        let adopt = Adopt { url: hello.url.clone(), name: Some(hello.name), erase: false };
         let order = Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) });
-        match self.submit(order, Terms::default()).await? {
+        let accepted = self.submit(order, Terms::default()).await;
+        // It may have been away when it was removed, and believes that it is a member: it is told where it is now.
+        if let Err(refusal) = &accepted
+            && refusal.kind == problem::Kind::WasRemoved
+        {
+            self.asker.tell_removed(&hello.url, hello.id).await;
+        }
+        match accepted? {
             Accepted::Queued(id) | Accepted::Same(id) => Ok(Joined::Queued(id)),
             Accepted::AlreadySo(_) => Ok(Joined::Member),
         }

@@ -34,6 +34,7 @@ mod joining;
 mod queue;
 mod removal;
 mod removed;
+mod replicas;
 mod restored;
 mod weights;
 mod wrong_folder;
