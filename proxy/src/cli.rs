@@ -6,6 +6,7 @@
 mod changes;
 mod client;
 mod follow;
+mod health;
 mod orders;
 mod output;
 mod reading;
@@ -82,6 +83,9 @@ enum Command {
     Locate(reading::Locate),
     /// Ask every node what it stores, and check that each key is on its owner and nowhere else.
     Verify(Asking),
+    /// Ask whether a proxy or a node works: exit code 0 or 1. For the health check of a container.
+    #[command(after_help = "Examples:\n  keyway health\n  keyway health http://127.0.0.1:5001/")]
+    Health(health::Health),
 }
 
 /// Flags of `keyway serve`.
@@ -183,6 +187,7 @@ async fn carry_out(command: Command) -> Outcome {
         Command::Changes(order) => changes::run(order).await,
         Command::Locate(order) => reading::locate(order).await,
         Command::Verify(asking) => reading::verify(&asking).await,
+        Command::Health(asked) => health::health(asked).await,
         Command::Serve(_) | Command::Kvnode { .. } => Ok(DONE),
     }
 }

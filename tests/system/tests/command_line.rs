@@ -69,6 +69,27 @@ fn a_command_without_a_proxy_says_where_it_looked() {
     });
 }
 
+#[test]
+fn what_watches_a_container_is_told_by_the_exit_code_alone() {
+    story(secs(60), || async {
+        let mut cluster = Cluster::start().await;
+        cluster.admin().ready(secs(30)).await;
+        let proxy = format!("http://{}", cluster.admin_address());
+        let node = cluster.admin().ring().await.url("n1");
+        let asked = [format!("{proxy}/admin/live"), format!("{proxy}/admin/ready"), format!("{node}/")];
+        for url in &asked {
+            let (good, said, errors) = command(&cluster, &["health", url]).run().await;
+            assert!(good && said.is_empty() && errors.is_empty(), "{url}: {said}\n{errors}");
+        }
+        let nothing = format!("{proxy}/nothing");
+        cluster.kill().await;
+        for url in [nothing.as_str(), "nonsense"].into_iter().chain(asked.iter().map(String::as_str)) {
+            let (good, said, errors) = command(&cluster, &["health", url]).run().await;
+            assert!(!good && said.is_empty() && !errors.is_empty(), "{url}: {said}\n{errors}");
+        }
+    });
+}
+
 fn command(cluster: &Cluster, arguments: &[&str]) -> Launch {
     Launch::keyway("command", cluster.scratch())
         .env("KEYWAY_URL", format!("http://{}", cluster.admin_address()))
