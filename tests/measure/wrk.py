@@ -1,5 +1,6 @@
 """wrk: so many connections, as many requests as the other side answers."""
 
+import base64
 import re
 import subprocess
 import threading
@@ -61,16 +62,31 @@ def run(folder, port, what, connections, seconds, keys, cores=(OTHER_CORE,)):
     return {"requests": requests, "rate": requests / duration * 1e6, "p50": p50, "p99": p99, "errors": errors}
 
 
-def preload(port, keys):
-    """Stores every key once through `PUT /kv`."""
+def stored(api, number):
+    """The request that stores a key: method, path, body.
+
+    >>> stored("webdis", 7)[:2]
+    ('PUT', '/SET/key7')
+    >>> stored("etcd", 7)[2][:24]
+    '{"key":"MDAwMDAwMDA3","v'
+    """
+    if api == "etcd":
+        key = base64.b64encode(b"%09d" % number).decode()
+        return "POST", "/v3/kv/put", f'{{"key":"{key}","value":"{"eHh4" * 34}"}}'
+    return "PUT", f"/SET/key{number}" if api == "webdis" else f"/kv?key=key{number}", VALUE
+
+
+def preload(port, keys, api="kv"):
+    """Stores every key once."""
 
     def part(first):
         connection = HTTPConnection("127.0.0.1", port)
         for number in range(first, keys, 32):
-            connection.request("PUT", f"/kv?key=key{number}", body=VALUE)
+            method, path, body = stored(api, number)
+            connection.request(method, path, body=body)
             answer = connection.getresponse()
             answer.read()
-            assert answer.status in (201, 204), answer.status
+            assert answer.status in (200, 201, 204), answer.status
 
     threads = [threading.Thread(target=part, args=(first,)) for first in range(32)]
     for thread in threads:

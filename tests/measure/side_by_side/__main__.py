@@ -63,6 +63,9 @@ def stores(stack, folder, binary, chosen):
         # Here all share both cores: a store has no core for itself.
         for pid in [*program.pids, *program.behind]:
             pin(pid, PROXY_CORE, OTHER_CORE)
+    # Whoever reads finds what it asks for.
+    for program, api in [(node, "kv"), (whole, "kv"), (webdis, "webdis"), (etcd, "etcd")]:
+        wrk.preload(program.port, chosen.keys, api)
     for connections in chosen.connections:
         each = argparse.Namespace(**{**vars(chosen), "connections": connections})
         for verb in ["put", "get"]:
