@@ -72,6 +72,30 @@ pub struct Status {
     pub moves: Vec<MoveStatus>,
     /// The last change whose moved ranges it has deleted.
     pub cleaned: Option<u64>,
+    /// How it fares; nothing is decided by it.
+    #[serde(default)]
+    pub vitals: Option<Vitals>,
+}
+
+/// How a node fares: counted since the start of its process, or as it is right now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vitals {
+    /// Batches of writes that were applied and synced.
+    pub commits: u64,
+    /// Clients' writes in them.
+    pub writes: u64,
+    /// The time that these commits took together, in microseconds.
+    pub commit_us: u64,
+    /// Clients' writes that wait for the writer now.
+    pub queued: u64,
+    /// Reads that the read cache answered.
+    pub cache_hits: u64,
+    /// Reads that went to the disk.
+    pub cache_misses: u64,
+    /// Bytes that the read cache holds now.
+    pub cache_bytes: u64,
+    /// Free bytes of the disk that the data folder is on, where the system tells.
+    pub free_bytes: Option<u64>,
 }
 
 /// Which side of a move a node is on.

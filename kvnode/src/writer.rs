@@ -3,6 +3,7 @@
 //! It never waits for the network: what is to be sent, read or counted is handed to the [courier](crate::courier).
 
 mod herald;
+mod meter;
 mod moments;
 mod room;
 
@@ -23,6 +24,7 @@ use crate::protocol::Status;
 use crate::store::engine::EngineError;
 
 pub(crate) use self::herald::Herald;
+pub(crate) use self::meter::Meter;
 pub(crate) use self::room::Room;
 
 /// Commands of one batch, so that the first of them is not kept waiting for too many others.
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     /// Why the writer ended, once it has.
     pub(crate) ended: watch::Sender<Option<String>>,
     queued: AtomicUsize,
+    pub(crate) meter: Meter,
 }
 
 /// A command, or `None` to end: the courier holds an entrance too, so the queue never closes by itself.
@@ -72,7 +75,13 @@ impl Shared {
             outlook: Mutex::new(None),
             ended: watch::Sender::new(None),
             queued: AtomicUsize::new(0),
+            meter: Meter::default(),
         }
+    }
+
+    /// Clients' writes that wait for the writer.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     pub(crate) fn outlook(&self) -> Option<Arc<Outlook>> {
@@ -137,6 +146,7 @@ impl Writer {
         let mut batch = Vec::new();
         loop {
             let moments = moments::of(&batch, self.core.name());
+            let writes = batch.iter().filter(|command| matches!(command, Command::Write(..))).count();
             self.room.look();
             for command in batch.drain(..) {
                 if let Some(command) = self.let_in(command) {
@@ -144,13 +154,24 @@ impl Writer {
                 }
             }
             moments.iter().for_each(|moment| reached(|| format!("{moment}.taken")));
-            let effects = self.core.commit(now(start))?;
+            let effects = self.commit(start, writes)?;
             moments.iter().for_each(|moment| reached(|| format!("{moment}.synced")));
             self.perform(effects);
             if !self.gather(&mut batch, start) {
                 return Ok(());
             }
         }
+    }
+
+    /// Applies and syncs a batch with so many clients' writes.
+    fn commit(&mut self, start: Instant, writes: usize) -> Result<Vec<Effect<Waiter>>, EngineError> {
+        let begun = Instant::now();
+        let effects = self.core.commit(now(start))?;
+        if writes > 0 {
+            self.shared.meter.count(writes, begun.elapsed());
+        }
+        self.shared.meter.see_free(self.room.free());
+        Ok(effects)
     }
 
     /// Tells the core whether there is room for a command. Answers by itself what the core would take on even on a full

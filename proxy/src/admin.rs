@@ -10,6 +10,7 @@ mod api;
 mod body;
 pub mod documents;
 mod fields;
+pub mod history;
 pub mod listener;
 mod query;
 
@@ -29,6 +30,7 @@ use crate::view::Bridge;
 use access::Access;
 pub use answer::Answer;
 use answer::Fault;
+use history::History;
 
 /// What the admin plane is made of.
 pub struct Parts<C> {
@@ -42,6 +44,8 @@ pub struct Parts<C> {
     pub secret: Secret,
     /// What the data path counts; it starts after the admin plane.
     pub metrics: Arc<OnceLock<Arc<Metrics>>>,
+    /// The last minutes of that.
+    pub history: Arc<History>,
 }
 
 /// Answers admin requests. Cheap to clone.

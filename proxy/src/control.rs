@@ -14,7 +14,7 @@ use std::time::Duration;
 use hashring::view::FinishedChange;
 use hashring::{Id, NodeName, View};
 use kvnode::problem;
-use kvnode::protocol::Census;
+use kvnode::protocol::{Census, Vitals};
 use serde::{Deserialize, Serialize};
 
 pub use plan::{MoveReport, PlanReport, ShareReport};
@@ -226,6 +226,8 @@ pub struct NodeReport {
     pub records: Option<u64>,
     /// Bytes of their keys and values.
     pub bytes: Option<u64>,
+    /// How it fared at that time.
+    pub vitals: Option<Vitals>,
 }
 
 /// How far a change is.

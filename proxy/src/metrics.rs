@@ -5,11 +5,24 @@
 
 mod cell;
 mod histogram;
+mod method;
+mod node;
+mod snapshot;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashring::NodeName;
+use http::StatusCode;
 
 pub use cell::{Counter, Gauge};
 pub use histogram::{Histogram, HistogramSnapshot};
+pub use method::MethodKind;
+pub use node::NodeMetrics;
+pub use snapshot::{NodeSnapshot, Snapshot};
+
+/// Classes of status codes, 1xx to 5xx.
+pub const CLASSES: usize = 5;
 
 /// The metrics of all workers.
 #[derive(Debug)]
@@ -22,8 +35,8 @@ pub struct Metrics {
 // A cache line of its own, and the neighbour that the processor fetches along with it.
 #[repr(align(128))]
 pub struct WorkerMetrics {
-    /// Answers to data requests by class of their status: 1xx at index 0.
-    pub answers: [Counter; 5],
+    /// Answers to data requests, by kind of method and class of status: 1xx at index 0.
+    pub answers: [[Counter; CLASSES]; MethodKind::COUNT],
     /// Answers to data requests that this proxy made itself, whatever their status.
     pub own_answers: Counter,
     /// Requests handed to the admin service.
@@ -46,39 +59,11 @@ pub struct WorkerMetrics {
     pub dials: Counter,
     /// Connections to nodes that could not be made.
     pub failed_dials: Counter,
-    /// From the head of a data request to the end of its answer.
-    pub latency: Histogram,
-}
-
-/// The sums over all workers at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// See [`WorkerMetrics::answers`].
-    pub answers: [u64; 5],
-    /// See [`WorkerMetrics::own_answers`].
-    pub own_answers: u64,
-    /// See [`WorkerMetrics::admin_requests`].
-    pub admin_requests: u64,
-    /// See [`WorkerMetrics::resends`].
-    pub resends: u64,
-    /// See [`WorkerMetrics::unknown_outcomes`].
-    pub unknown_outcomes: u64,
-    /// See [`WorkerMetrics::overloads`].
-    pub overloads: u64,
-    /// See [`WorkerMetrics::in_flight`].
-    pub in_flight: u64,
-    /// See [`WorkerMetrics::connections`].
-    pub connections: u64,
-    /// See [`WorkerMetrics::accepted`].
-    pub accepted: u64,
-    /// See [`WorkerMetrics::turned_away`].
-    pub turned_away: u64,
-    /// See [`WorkerMetrics::dials`].
-    pub dials: u64,
-    /// See [`WorkerMetrics::failed_dials`].
-    pub failed_dials: u64,
-    /// See [`WorkerMetrics::latency`].
-    pub latency: HistogramSnapshot,
+    /// From the head of a data request to the end of its answer, by kind of method.
+    pub latency: [Histogram; MethodKind::COUNT],
+    /// What it counts for each node of its view. The lock is taken when the view changes and by readers, never on a
+    /// request's way.
+    nodes: Mutex<BTreeMap<NodeName, Arc<NodeMetrics>>>,
 }
 
 impl Metrics {
@@ -99,52 +84,72 @@ impl Metrics {
     pub fn snapshot(&self) -> Snapshot {
         let mut sum = Snapshot::default();
         for worker in &self.workers {
-            for (sum, answers) in sum.answers.iter_mut().zip(&worker.answers) {
-                *sum += answers.get();
-            }
-            sum.own_answers += worker.own_answers.get();
-            sum.admin_requests += worker.admin_requests.get();
-            sum.resends += worker.resends.get();
-            sum.unknown_outcomes += worker.unknown_outcomes.get();
-            sum.overloads += worker.overloads.get();
-            sum.in_flight += worker.in_flight.get();
-            sum.connections += worker.connections.get();
-            sum.accepted += worker.accepted.get();
-            sum.turned_away += worker.turned_away.get();
-            sum.dials += worker.dials.get();
-            sum.failed_dials += worker.failed_dials.get();
-            sum.latency.add(&worker.latency);
+            sum.add(worker);
         }
         sum
     }
 }
 
 impl WorkerMetrics {
-    /// Counts an answer by the class of its status.
-    pub fn count_answer(&self, status: http::StatusCode) {
-        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(counter) = self.answers.get(class) {
+    /// Counts an answer to a data request.
+    pub fn count_answer(&self, method: MethodKind, status: StatusCode) {
+        if let Some(counter) =
+            self.answers.get(method as usize).and_then(|classes| classes.get(class(status)))
+        {
             counter.add(1);
         }
     }
+
+    /// What is counted for the node of this name: from now on, or since it was first seen.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Arc<NodeMetrics> {
+        Arc::clone(self.nodes.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default())
+    }
+
+    /// Forgets every node that is not `wanted`.
+    pub fn keep_nodes(&self, wanted: impl Fn(&NodeName) -> bool) {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| wanted(name));
+    }
+}
+
+/// The index of a status in [`WorkerMetrics::answers`].
+fn class(status: StatusCode) -> usize {
+    usize::from(status.as_u16() / 100).saturating_sub(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_snapshot_adds_the_workers_up() {
         let metrics = Metrics::new(2);
         for (worker, status) in metrics.workers().iter().zip([200, 503]) {
-            worker.count_answer(http::StatusCode::from_u16(status).unwrap());
+            worker.count_answer(MethodKind::Put, StatusCode::from_u16(status).unwrap());
             worker.in_flight.add(2);
             worker.in_flight.sub(1);
-            worker.latency.record(std::time::Duration::from_micros(10));
+            worker.latency[MethodKind::Put as usize].record(Duration::from_micros(10));
         }
         let sum = metrics.snapshot();
-        assert_eq!(sum.answers, [0, 1, 0, 0, 1]);
+        assert_eq!(sum.answers[MethodKind::Put as usize], [0, 1, 0, 0, 1]);
+        assert_eq!((sum.requests(), sum.errors()), (2, 1));
         assert_eq!(sum.in_flight, 2);
-        assert_eq!(sum.latency.count(), 2);
+        assert_eq!(sum.latency().count(), 2);
+    }
+
+    #[test]
+    fn a_node_keeps_its_counts_until_it_is_forgotten() {
+        let metrics = Metrics::new(2);
+        let name: NodeName = "n1".parse().unwrap();
+        for worker in metrics.workers() {
+            worker.node(&name).count_answer(StatusCode::OK);
+            worker.node(&name).failures.add(1);
+        }
+        let node = &metrics.snapshot().nodes[&name];
+        assert_eq!((node.requests(), node.errors()), (4, 2));
+        metrics.workers()[0].keep_nodes(|_| false);
+        assert_eq!(metrics.snapshot().nodes[&name].requests(), 2);
     }
 }

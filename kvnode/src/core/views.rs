@@ -350,6 +350,7 @@ impl<T> Core<T> {
             refusal,
             moves: sources.chain(targets).collect(),
             cleaned: self.cleaned,
+            vitals: None,
         }
     }
 }

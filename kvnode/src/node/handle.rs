@@ -16,7 +16,7 @@ use crate::core::{BeatIn, Command, Core, Fault, Identity, Outlook, load};
 use crate::courier::Courier;
 use crate::fence::{FenceCell, Standing};
 use crate::handover::message::{Ack, Malformed, Message};
-use crate::protocol::{Beat, Census, CensusQuestion, Status};
+use crate::protocol::{Beat, Census, CensusQuestion, Status, Vitals};
 use crate::rules::{Rule, holds};
 use crate::store::cache::ReadCache;
 use crate::store::engine::{self, Engine, Options};
@@ -277,7 +277,19 @@ impl Node {
         let beat = BeatIn { cluster: beat.cluster, expect: beat.expect, outlook, erase: beat.erase };
         let (sender, answer) = oneshot::channel();
         self.inner.queue.push(Command::Beat(Box::new(beat), Waiter::Coordinator(sender)));
-        answer.await.map_err(|_| Refused::Stopped)
+        let status = answer.await.map_err(|_| Refused::Stopped)?;
+        Ok(Status { vitals: Some(self.vitals()), ..status })
+    }
+
+    fn vitals(&self) -> Vitals {
+        let (cache_hits, cache_misses) = self.inner.cache.hits_and_misses();
+        Vitals {
+            queued: self.inner.shared.queued() as u64,
+            cache_hits,
+            cache_misses,
+            cache_bytes: self.inner.cache.weight(),
+            ..self.inner.shared.meter.vitals()
+        }
     }
 
     /// Takes in the next message of an old owner; the answer is in binary form too.

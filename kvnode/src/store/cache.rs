@@ -97,6 +97,12 @@ impl ReadCache {
         }
     }
 
+    /// How many reads it has answered, and how many went to the engine.
+    #[must_use]
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        self.cache.as_ref().map_or((0, 0), |cache| (cache.hits(), cache.misses()))
+    }
+
     /// Bytes in use, as far as the cache knows.
     #[must_use]
     pub fn weight(&self) -> u64 {

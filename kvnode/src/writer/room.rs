@@ -39,7 +39,9 @@ pub(crate) struct Room {
     /// New values leave so many bytes.
     reserve: i64,
     engine: Arc<dyn Engine>,
-    /// Free bytes at the last look, less the debt of the engine and what was let in since. Not known = no limit.
+    /// Free bytes at the last look.
+    free: Option<u64>,
+    /// The same, less the debt of the engine and what was let in since. Not known = no limit.
     left: Option<i64>,
     /// While so much is left, a look need not be repeated at once.
     plenty: i64,
@@ -65,6 +67,7 @@ impl Room {
             free_bytes,
             reserve: signed(reserve),
             engine,
+            free: None,
             left: None,
             plenty: i64::MAX,
             looked: Instant::now(),
@@ -84,9 +87,9 @@ impl Room {
         if self.looked.elapsed() < FRESH && self.left.is_some_and(|left| left > self.plenty) {
             return;
         }
-        let free = (self.free_bytes)();
+        self.free = (self.free_bytes)();
         self.looked = Instant::now();
-        self.left = free.map(|free| signed(free).saturating_sub(signed(self.engine.debt())));
+        self.left = self.free.map(|free| signed(free).saturating_sub(signed(self.engine.debt())));
         let more = self.left.map_or(0, |left| left.saturating_sub(self.reserve));
         self.plenty = if more > 0 { self.reserve.saturating_add(more / 8 * 7) } else { i64::MAX };
         if let Some(left) = self.left
@@ -99,6 +102,11 @@ impl Room {
         if self.is_to_tidy(Instant::now()) {
             self.tidy();
         }
+    }
+
+    /// Free bytes of the disk at the last look; `None` where the system does not tell.
+    pub(crate) fn free(&self) -> Option<u64> {
+        self.free
     }
 
     /// Notes that a value was replaced or deleted: its room can be had back.

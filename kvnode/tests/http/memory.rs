@@ -138,6 +138,7 @@ impl Service for Memory {
             refusal: None,
             moves: vec![],
             cleaned: None,
+            vitals: None,
         };
         self.0.refuse.lock().unwrap().clone().map_or(Ok(status), Err)
     }

@@ -7,6 +7,7 @@ mod metrics;
 mod orders;
 mod probes;
 mod ring;
+mod slices;
 mod stats;
 mod verify;
 
@@ -31,6 +32,7 @@ pub(super) async fn route<C: Control>(parts: &Parts<C>, call: &Call) -> Result<A
         ("DELETE", ["admin", "changes", id]) => changes::cancel(parts, call, id).await,
         ("GET", ["admin", "ring"]) => ring::show(parts, call),
         ("GET", ["admin", "locate"]) => locate::show(parts, call),
+        ("GET", ["admin", "slices"]) => slices::show(parts, call),
         ("POST", ["admin", "verify"]) => verify::run(parts, call).await,
         ("POST", ["admin", "join"]) => join::take(parts, call).await,
         ("GET", ["admin", "live"]) => probes::live(),
@@ -53,9 +55,10 @@ fn allowed(segments: &[&str]) -> Option<&'static str> {
         ["admin", "nodes", _] => Some("PATCH"),
         ["admin", "changes", _] => Some("GET, HEAD, PATCH, DELETE"),
         ["admin"] => Some("GET, HEAD"),
-        ["admin", "changes" | "ring" | "locate" | "live" | "ready" | "metrics" | "stats" | "stats.json"] => {
-            Some("GET, HEAD")
-        }
+        [
+            "admin",
+            "changes" | "ring" | "locate" | "slices" | "live" | "ready" | "metrics" | "stats" | "stats.json",
+        ] => Some("GET, HEAD"),
         _ => None,
     }
 }

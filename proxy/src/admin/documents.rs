@@ -2,6 +2,7 @@
 
 use hashring::view::{Kind, Loss, Phase, Receipt, Tally};
 use hashring::{Id, NodeName};
+use kvnode::protocol::Vitals;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Count, MoveProgress, NodeState};
@@ -141,12 +142,78 @@ pub struct Node {
 /// `GET /admin/stats.json`: the ring, the changes, and what moves all the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
+    /// The proxy's version.
+    pub version: String,
+    /// When this was gathered.
+    pub now: String,
+    /// How long the proxy has been running.
+    pub uptime_seconds: u64,
     /// As `GET /admin/ring` has it.
     pub ring: Ring,
-    /// What the nodes last reported, in name order.
+    /// The data path.
+    pub traffic: Traffic,
+    /// What the nodes last reported and what they are asked, in name order.
     pub nodes: Vec<Report>,
     /// As `GET /admin/changes` has them.
     pub changes: Vec<Change>,
+    /// The last minutes.
+    pub history: Samples,
+}
+
+/// What went through the data path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// In the last seconds.
+    #[serde(flatten)]
+    pub speed: Speed,
+    /// Requests that are being answered now.
+    pub in_flight: u64,
+    /// Client connections that are open now.
+    pub connections: u64,
+    /// Answers to data requests since the proxy started.
+    pub requests: u64,
+    /// Those of class 5xx.
+    pub errors: u64,
+    /// Requests that may have been applied although they got no answer.
+    pub unknown_outcomes: u64,
+    /// Requests that were sent to a node once more.
+    pub resends: u64,
+}
+
+/// How much there was to do in a time, and how fast it was done.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Requests a second.
+    pub requests_per_second: f64,
+    /// Those that failed: answers of class 5xx; for a node also attempts without an answer.
+    pub errors_per_second: f64,
+    /// The median latency in milliseconds; `null` where there were no requests.
+    pub p50_ms: Option<f64>,
+    /// The latency in milliseconds that 99 of 100 did not exceed.
+    pub p99_ms: Option<f64>,
+}
+
+/// Samples of the last minutes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Samples {
+    /// The time between two samples.
+    pub every_ms: u64,
+    /// Oldest first.
+    pub samples: Vec<Sample>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Its number since the proxy started, from 1.
+    pub n: u64,
+    /// When it was taken, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Since the sample before.
+    #[serde(flatten)]
+    pub speed: Speed,
+    /// What the open change copied, in bytes a second.
+    pub moved_bytes_per_second: u64,
 }
 
 impl Stats {
@@ -157,8 +224,8 @@ impl Stats {
     }
 }
 
-/// What a node last reported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a node last reported, and what it is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Its name.
     pub name: NodeName,
@@ -168,6 +235,41 @@ pub struct Report {
     pub records: Option<u64>,
     /// The bytes of their keys and values.
     pub bytes: Option<u64>,
+    /// How it fared.
+    pub vitals: Option<Vitals>,
+    /// In the last seconds: from handing a request to its link to the head of its answer.
+    #[serde(flatten)]
+    pub speed: Speed,
+    /// Requests that are under way to it now.
+    pub in_flight: u64,
+    /// Attempts that have ended since the proxy started.
+    pub requests: u64,
+    /// Those without an answer, or with one of class 5xx.
+    pub errors: u64,
+    /// Requests a second in the last minute, one number a second, oldest first.
+    pub requests_history: Vec<f64>,
+}
+
+/// `GET /admin/slices`: a picture of the ring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slices {
+    /// The epoch of the ring.
+    pub epoch: u64,
+    /// Its nodes, in name order.
+    pub nodes: Vec<NodeName>,
+    /// For each of equal slices of the circle, from position 0 on: the index of the node that owns its middle.
+    pub owners: Vec<usize>,
+}
+
+/// A piece of the circle between two neighbouring points; it belongs to the node whose point is at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arc {
+    /// The point before it, which does not belong to it: 16 hexadecimal digits.
+    pub from: String,
+    /// The point at its end, which belongs to it.
+    pub to: String,
+    /// Whose it is.
+    pub owner: NodeName,
 }
 
 /// `GET /admin/locate`.
@@ -183,6 +285,9 @@ pub struct Place {
     pub replicas: Vec<NodeName>,
     /// The epoch of the ring that was looked at.
     pub epoch: u64,
+    /// With `arcs=M`: up to M arcs before that of the key, that arc, and up to M after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arcs: Vec<Arc>,
 }
 
 /// `POST /admin/verify`.

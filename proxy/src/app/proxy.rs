@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use super::Failed;
 use super::ground::{Ground, random};
 use crate::admin::access::Access;
+use crate::admin::history::{History, Sampler};
 use crate::admin::listener::Listener;
 use crate::admin::{Admin, Parts};
 use crate::cluster::coordinator::{Coordinator, Options};
@@ -33,6 +34,7 @@ pub(super) struct Proxy {
     data: PathBuf,
     data_path: DataPath,
     admin_listener: Option<Listener>,
+    _sampler: Sampler,
     coordinator: Coordinator,
     supervisor: Supervisor,
 }
@@ -75,12 +77,15 @@ impl Proxy {
 
         let metrics = Arc::new(OnceLock::new());
         let access = Access::new(settings.admin_token.clone());
+        let (history, control) = (History::new(), Arc::new(coordinator.clone()));
+        let sampler = history.watch(&metrics, &control);
         let admin = Admin::new(Parts {
-            control: Arc::new(coordinator.clone()),
+            control,
             bridge: Arc::clone(&bridge),
             access: access.clone(),
             secret: secret.clone(),
             metrics: Arc::clone(&metrics),
+            history,
         });
         let admin_listener = admin_listener
             .map(|listener| Listener::start(listener, admin.clone()))
@@ -91,7 +96,7 @@ impl Proxy {
         // Set once, here.
         let _ = metrics.set(Arc::clone(data_path.metrics()));
 
-        let proxy = Self { data, data_path, admin_listener, coordinator, supervisor };
+        let proxy = Self { data, data_path, admin_listener, _sampler: sampler, coordinator, supervisor };
         tracing::info!("clients on {}, data in {}", proxy.data_path.local_addr(), proxy.data.display());
         tracing::info!("{}", access.describe(proxy.admin_address()));
         Ok(proxy)

@@ -76,6 +76,7 @@ fn node(
         last_heard: seen.and_then(|seen| seen.heard).map(|heard| now.steady.saturating_sub(heard)),
         records: status.map(|status| status.records),
         bytes: status.map(|status| status.bytes),
+        vitals: status.and_then(|status| status.vitals.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderValue};
@@ -23,6 +23,7 @@ use super::pump::{Pump, Stop};
 use super::replay::Upload;
 use super::rest::read_rest;
 use super::upstream::{InFlight, Node, Table};
+use crate::metrics::NodeMetrics;
 
 /// How long a node may take to refuse a body that its client has not begun to send.
 const REFUSAL: Duration = Duration::from_millis(5);
@@ -37,6 +38,18 @@ pub(super) enum Attempt {
     NotApplied(Fault, Reason),
     /// The node may have applied it, or may still do so.
     Unknown(Fault),
+}
+
+impl Attempt {
+    /// Counts it for its node. What a client did wrong does not count, nor that a node is not the owner any more.
+    pub(super) fn count(&self, node: &NodeMetrics) {
+        match self {
+            Self::Answered(response) => node.count_answer(response.status()),
+            Self::Failed(Fault::BadBody | Fault::SlowBody | Fault::LargeHead)
+            | Self::NotApplied(_, Reason::Misdirected(_)) => {}
+            Self::Failed(_) | Self::NotApplied(..) | Self::Unknown(_) => node.failures.add(1),
+        }
+    }
 }
 
 /// Why an attempt was surely not applied, as far as it decides what to wait for.
@@ -137,6 +150,7 @@ impl Job<'_> {
         in_flight: InFlight,
     ) -> Attempt {
         let times = self.client.worker.times;
+        let begun = Instant::now();
         // A client that expects to be asked for its body holds it back. A node that refuses the body by its head,
         // because it is too large, gets the chance to say so before that.
         let held_back = !upload.is_taken_in() && self.head.headers.contains_key(EXPECT);
@@ -162,6 +176,7 @@ impl Job<'_> {
                 Attempt::NotApplied(fault, Reason::Misdirected(epoch.unwrap_or(0)))
             }
             Ok(head) => {
+                node.metrics.latency.record(begun.elapsed());
                 let all_sent = upload.is_taken_in()
                     || Box::pin(read_rest(self.client, &self.head.headers, upload, Some((&mut pump, &call))))
                         .await;

@@ -20,6 +20,7 @@ use super::origin::Origin;
 use super::route;
 use super::socket::Socket;
 use super::worker::{Stage, Worker};
+use crate::metrics::MethodKind;
 
 /// What a client is told that did not finish a request's head in time.
 const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -61,7 +62,7 @@ enum Phase {
 pub(super) struct Exchange {
     client: Rc<Client>,
     /// Set for data requests.
-    begun: Option<Instant>,
+    begun: Option<(Instant, MethodKind)>,
 }
 
 /// How a connection ended.
@@ -222,8 +223,8 @@ impl Exchange {
     }
 
     /// Counts its duration among those of data requests.
-    pub(super) fn is_for_data(&mut self) {
-        self.begun = Some(Instant::now());
+    pub(super) fn is_for_data(&mut self, method: MethodKind) {
+        self.begun = Some((Instant::now(), method));
     }
 }
 
@@ -231,8 +232,10 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let (client, metrics) = (&self.client, &self.client.worker.metrics);
         metrics.in_flight.sub(1);
-        if let Some(begun) = self.begun {
-            metrics.latency.record(begun.elapsed());
+        if let Some((begun, method)) = self.begun
+            && let Some(latency) = metrics.latency.get(method as usize)
+        {
+            latency.record(begun.elapsed());
         }
         client.phase.set(Phase::Idle);
         client.allow(client.worker.times.keep_alive);

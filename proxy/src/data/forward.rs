@@ -29,6 +29,7 @@ use super::route::{self, Route};
 use super::settings::Settings;
 use super::upstream::Table;
 use super::worker::Stage;
+use crate::metrics::MethodKind;
 
 /// The wait before a request is sent again for which there is nothing to wait for: doubled each time.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
@@ -40,17 +41,18 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let mut exchange = Exchange::begin(&client);
     let (head, body) = request.into_parts();
+    let method = MethodKind::of(&head.method);
     let mut response = match judge(&client, &head) {
         Ok((Route::Node(position), _)) => {
-            exchange.is_for_data();
+            exchange.is_for_data(method);
             let response = to_node(&client, &head, body, position).await;
-            client.worker.metrics.count_answer(response.status());
+            client.worker.metrics.count_answer(method, response.status());
             response
         }
         Ok((Route::Admin, _)) => Box::pin(to_admin(&client, head, body)).await,
         other => {
             let response = Box::pin(here(&client, other, &head, body)).await;
-            client.worker.metrics.count_answer(response.status());
+            client.worker.metrics.count_answer(method, response.status());
             client.worker.metrics.own_answers.add(1);
             response
         }
@@ -163,7 +165,10 @@ impl Job<'_> {
         loop {
             let table = worker.table();
             let owner = table.routing.owner_index(position).and_then(|owner| table.nodes.get(owner));
-            match self.attempt(&table, owner.ok_or(Fault::NoOwner)?, upload).await {
+            let owner = owner.ok_or(Fault::NoOwner)?;
+            let attempt = self.attempt(&table, owner, upload).await;
+            attempt.count(&owner.metrics);
+            match attempt {
                 Attempt::Answered(response) => return Ok(response),
                 Attempt::Failed(fault) => return Err(fault),
                 Attempt::Unknown(_) if self.is_safe() && !repeated && upload.rewind() => repeated = true,

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::link::{Driver, Link};
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{NodeMetrics, WorkerMetrics};
 use crate::view::{Routing, Target};
 
 /// The wait before a failed dial is repeated: doubled with each failure, from the first to the second.
@@ -34,6 +34,9 @@ pub(super) struct Node {
     pub(super) target: Arc<Target>,
     /// `<cluster>/<node id>/<boot>`; `None` until the view knows both.
     pub(super) identity: Option<String>,
+    /// What is counted for it, also across its processes.
+    pub(super) metrics: Arc<NodeMetrics>,
+    /// Requests to this process that are under way.
     in_flight: Cell<usize>,
     state: RefCell<State>,
     /// Rings when a dial has ended.
@@ -89,7 +92,8 @@ pub(super) struct Dialler {
 impl Table {
     /// The table for `routing`. Links to processes that are still the same are taken over; the others close by
     /// themselves when their last request has ended.
-    pub(super) fn new(routing: Arc<Routing>, previous: Option<&Self>) -> Self {
+    pub(super) fn new(routing: Arc<Routing>, previous: Option<&Self>, metrics: &WorkerMetrics) -> Self {
+        metrics.keep_nodes(|name| routing.target(name).is_some());
         let known = previous.map_or(&[][..], |table| &table.nodes);
         let nodes = routing
             .targets
@@ -99,7 +103,7 @@ impl Table {
                 let at = known.binary_search_by(|node| node.target.name.cmp(&target.name));
                 match at.ok().and_then(|at| known.get(at)) {
                     Some(node) if node.target.is_same_process(target) => Rc::clone(node),
-                    _ => Rc::new(Node::new(Arc::clone(target), &routing)),
+                    _ => Rc::new(Node::new(Arc::clone(target), &routing, metrics.node(&target.name))),
                 }
             })
             .collect();
@@ -108,11 +112,12 @@ impl Table {
 }
 
 impl Node {
-    fn new(target: Arc<Target>, routing: &Routing) -> Self {
+    fn new(target: Arc<Target>, routing: &Routing, metrics: Arc<NodeMetrics>) -> Self {
         let identity = target.id.zip(target.boot).map(|(id, boot)| address(routing.view.cluster, id, boot));
         Self {
             target,
             identity,
+            metrics,
             in_flight: Cell::new(0),
             state: RefCell::new(State::APART),
             dialled: Notify::new(),
@@ -124,6 +129,7 @@ impl Node {
         let in_flight = self.in_flight.get();
         (in_flight < limit).then(|| {
             self.in_flight.set(in_flight + 1);
+            self.metrics.in_flight.add(1);
             InFlight(Rc::clone(self))
         })
     }
@@ -247,6 +253,7 @@ impl State {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.0.metrics.in_flight.sub(1);
     }
 }
 

@@ -79,7 +79,7 @@ impl Worker {
         metrics: Arc<WorkerMetrics>,
         admin: Option<Admin>,
     ) -> Rc<Self> {
-        let table = Table::new(seat.newest(), None);
+        let table = Table::new(seat.newest(), None, &metrics);
         seat.adopt(table.routing.epoch());
         let mut http = http1::Builder::new();
         http.max_buf_size(settings.max_head.max(8192))
@@ -115,7 +115,7 @@ impl Worker {
         if self.seat.is_behind() {
             let newest = self.seat.newest();
             let epoch = newest.epoch();
-            let table = Table::new(newest, Some(&self.table.borrow()));
+            let table = Table::new(newest, Some(&self.table.borrow()), &self.metrics);
             *self.table.borrow_mut() = Rc::new(table);
             self.seat.adopt(epoch);
         }

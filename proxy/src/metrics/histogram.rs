@@ -56,6 +56,25 @@ impl HistogramSnapshot {
         self.sum_us += histogram.sum_us.get();
     }
 
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.buckets.iter_mut().zip(other.buckets) {
+            *sum += count;
+        }
+        self.sum_us += other.sum_us;
+    }
+
+    /// What was counted since `earlier`, which is the same histogram at another time.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut new = self.clone();
+        for (count, before) in new.buckets.iter_mut().zip(earlier.buckets) {
+            *count = count.saturating_sub(before);
+        }
+        new.sum_us = new.sum_us.saturating_sub(earlier.sum_us);
+        new
+    }
+
     /// How many durations.
     #[must_use]
     pub fn count(&self) -> u64 {

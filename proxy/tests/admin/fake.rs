@@ -10,6 +10,7 @@ use hashring::{Id, View};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use keyway::admin::access::Access;
+use keyway::admin::history::History;
 use keyway::admin::{Admin, Parts};
 use keyway::config::secret::Secret;
 use keyway::control::{
@@ -18,6 +19,7 @@ use keyway::control::{
 };
 use keyway::metrics::Metrics;
 use keyway::view::Bridge;
+use kvnode::protocol::Vitals;
 use serde_json::Value;
 
 pub(crate) const SECRET: &str = "secret-of-the-cluster";
@@ -48,6 +50,7 @@ pub(crate) enum Asked {
 pub(crate) struct Fixture {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) bridge: Arc<Bridge>,
+    pub(crate) metrics: Arc<Metrics>,
     admin: Admin<Cluster>,
 }
 
@@ -136,6 +139,7 @@ pub(crate) fn up() -> NodeReport {
         last_heard: Some(Duration::from_millis(40)),
         records: Some(1000),
         bytes: Some(50_000),
+        vitals: Some(Vitals { commits: 10, commit_us: 2_500_000, ..Vitals::default() }),
     }
 }
 
@@ -156,15 +160,16 @@ impl Fixture {
             joined: Mutex::new(Joined::Queued(5)),
             verification: Mutex::new(Verification { epoch: 7, nodes: BTreeMap::new(), problems: Vec::new() }),
         });
-        let bridge = Bridge::new(view);
+        let (bridge, metrics) = (Bridge::new(view), Metrics::new(1));
         let parts = Parts {
             control: Arc::clone(&cluster),
             bridge: Arc::clone(&bridge),
             access,
             secret: Secret::new(SECRET).unwrap(),
-            metrics: Arc::new(Metrics::new(1).into()),
+            metrics: Arc::new(Arc::clone(&metrics).into()),
+            history: History::new(),
         };
-        Self { cluster, bridge, admin: Admin::new(parts) }
+        Self { cluster, bridge, metrics, admin: Admin::new(parts) }
     }
 
     /// Changes the view as a decision would.

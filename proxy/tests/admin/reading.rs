@@ -1,10 +1,15 @@
 //! What the admin plane tells: the ring, where a key is, whether all is well.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use hashring::view::Tally;
 use hashring::{Id, Position};
-use http::Method;
+use http::{Method, StatusCode};
 use keyway::control::{Hello, Joined, NodeState};
+use keyway::metrics::MethodKind;
 use kvnode::protocol::Census;
+use serde_json::Value;
 
 use crate::fake::{Asked, Fixture, SECRET, request};
 
@@ -159,9 +164,40 @@ async fn the_page_shows_the_ring_and_no_markup_from_outside() {
     assert_eq!(fixture.get("/admin").await.headers["location"], "/admin/stats");
     let json = fixture.get("/admin/stats.json").await.json();
     assert_eq!(json["ring"], fixture.get("/admin/ring").await.json());
-    let report = serde_json::json!({"name": "n2", "last_heard_ms": 40, "records": 1000, "bytes": 50_000});
-    assert_eq!(json["nodes"][1], report);
+    let node = &json["nodes"][1];
+    let of_node = |field: &str| node[field].clone();
+    assert_eq!(of_node("name"), "n2");
+    assert_eq!(["last_heard_ms", "records", "bytes"].map(of_node), [40, 1000, 50_000].map(Value::from));
+    assert_eq!(node["vitals"]["commits"], 10);
     assert_eq!(json["changes"], fixture.get("/admin/changes").await.json()["changes"]);
+}
+
+#[tokio::test]
+async fn what_was_counted_stands_in_the_stats_and_in_the_metrics() {
+    let fixture = Fixture::new();
+    let worker = &fixture.metrics.workers()[0];
+    let node = worker.node(&"n2".parse().unwrap());
+    for status in [StatusCode::OK, StatusCode::OK, StatusCode::BAD_GATEWAY] {
+        worker.count_answer(MethodKind::Put, status);
+        node.count_answer(status);
+        worker.latency[MethodKind::Put as usize].record(Duration::from_millis(3));
+    }
+    node.failures.add(1);
+    let json = fixture.get("/admin/stats.json").await.json();
+    assert_eq!((&json["traffic"]["requests"], &json["traffic"]["errors"]), (&3.into(), &1.into()));
+    assert_eq!((&json["nodes"][1]["requests"], &json["nodes"][1]["errors"]), (&4.into(), &2.into()));
+    let text = fixture.get("/admin/metrics").await.text;
+    for line in [
+        "keyway_requests_total{method=\"PUT\",class=\"2xx\"} 2",
+        "keyway_requests_total{method=\"PUT\",class=\"5xx\"} 1",
+        "keyway_requests_total{method=\"GET\",class=\"2xx\"} 0",
+        "keyway_request_duration_seconds_sum{method=\"PUT\"} 0.009",
+        "keyway_request_duration_seconds_count{method=\"PUT\"} 3",
+        "keyway_node_requests_total{node=\"n2\",class=\"2xx\"} 2",
+        "keyway_node_failures_total{node=\"n2\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
 }
 
 #[tokio::test]
@@ -169,11 +205,66 @@ async fn every_metric_has_a_help_line_and_nodes_have_labels() {
     let fixture = Fixture::new();
     let answered = fixture.get("/admin/metrics").await;
     assert_eq!(answered.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    for line in ["keyway_answers_total{class=\"2xx\"} 0", "keyway_epoch 7", "keyway_node_up{node=\"n2\"} 1"] {
+    for line in [
+        "keyway_epoch 7",
+        "keyway_node_up{node=\"n2\"} 1",
+        "keyway_node_records{node=\"n2\"} 1000",
+        "keyway_node_commit_seconds_total{node=\"n2\"} 2.5",
+        "keyway_change_open 0",
+    ] {
         assert!(answered.text.lines().any(|found| found == line), "{line}: {}", answered.text);
     }
+    let types: BTreeMap<&str, &str> =
+        answered.text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     for line in answered.text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
-        assert!(answered.text.contains(&format!("# HELP {name} ")), "{line}");
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| {
+            let family = name.strip_suffix(suffix)?;
+            (types.get(family) == Some(&"histogram")).then_some(family)
+        });
+        let family = family.unwrap_or(name);
+        assert!(types.contains_key(family), "{line}");
+        assert!(answered.text.contains(&format!("# HELP {family} ")), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_arcs_around_a_key_lead_clockwise_to_its_owner() {
+    let fixture = Fixture::new();
+    for n in 0..50 {
+        let place = fixture.get(&format!("/admin/locate?key=k{n}&arcs=3")).await.json();
+        let arcs = place["arcs"].as_array().unwrap();
+        assert_eq!(arcs.len(), 7);
+        assert_eq!(arcs[3]["owner"], place["owner"], "{place}");
+        for pair in arcs.windows(2) {
+            assert_eq!(pair[0]["to"], pair[1]["from"], "{place}");
+        }
+        let at = |field: &str| u64::from_str_radix(arcs[3][field].as_str().unwrap(), 16).unwrap();
+        let position = u64::from_str_radix(place["position"].as_str().unwrap(), 16).unwrap();
+        // In (from, to], around the ring.
+        let from_start = position.wrapping_sub(at("from"));
+        assert!(from_start > 0 && from_start <= at("to").wrapping_sub(at("from")), "{place}");
+    }
+    let whole = fixture.get("/admin/locate?key=a").await.json();
+    assert!(whole.get("arcs").is_none(), "{whole}");
+    fixture.get("/admin/locate?key=a&arcs=65").await.problem(400, "bad-query");
+}
+
+#[tokio::test]
+async fn the_slices_of_the_ring_belong_to_its_nodes_by_their_shares() {
+    let fixture = Fixture::new();
+    let slices = fixture.get("/admin/slices?count=4096").await.json();
+    let ring = fixture.get("/admin/ring").await.json();
+    assert_eq!(slices["epoch"], ring["epoch"]);
+    let owners = slices["owners"].as_array().unwrap();
+    assert_eq!(owners.len(), 4096);
+    for (at, node) in ring["nodes"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(slices["nodes"][at], node["name"]);
+        let seen = owners.iter().filter(|owner| **owner == at).count() as f64 / 4096.0;
+        assert!((seen - node["share"].as_f64().unwrap()).abs() < 0.05, "{node}: {seen}");
+    }
+    assert_eq!(fixture.get("/admin/slices").await.json()["owners"].as_array().unwrap().len(), 720);
+    for count in ["0", "4097", "many"] {
+        fixture.get(&format!("/admin/slices?count={count}")).await.problem(400, "bad-query");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway::data::{DataPath, Settings};
+use keyway::metrics::MethodKind;
 use keyway::view::Bridge;
 
 use crate::support::{Client, FakeNode, Proxy, member, quick, reply, secret, soon, until, view};
@@ -25,8 +26,15 @@ async fn one_connection_carries_many_requests_and_closes_when_it_is_told_to() {
     assert_eq!(last.fields["connection"], "close");
     assert!(client.is_closed().await);
     assert_eq!((proxy.counts().accepted, proxy.counts().dials), (1, 1));
-    assert_eq!(proxy.counts().answers, [0, 101, 0, 0, 0]);
-    assert_eq!(proxy.counts().latency.count(), 101);
+    let counts = proxy.counts();
+    assert_eq!(
+        (counts.answers[MethodKind::Put as usize], counts.answers[MethodKind::Get as usize]),
+        ([0, 100, 0, 0, 0], [0, 1, 0, 0, 0])
+    );
+    assert_eq!(counts.latency().count(), 101);
+    let node = counts.nodes.values().next().unwrap();
+    assert_eq!((node.requests(), node.errors(), node.in_flight), (101, 0, 0));
+    assert_eq!(node.latency.count(), 101);
 }
 
 #[tokio::test]
@@ -145,6 +153,6 @@ async fn several_workers_share_a_port_and_each_has_its_own_link() {
         assert_eq!(client.ask("PUT", "/kv?key=a", "", value.as_bytes()).await.text(), value);
     }
     let counts = proxy.counts();
-    assert_eq!((node.calls(), counts.answers[1], counts.accepted), (64, 64, 64));
+    assert_eq!((node.calls(), counts.requests(), counts.accepted), (64, 64, 64));
     assert!((2..=4).contains(&counts.dials), "{}", counts.dials);
 }

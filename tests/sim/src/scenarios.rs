@@ -222,6 +222,7 @@ fn boot_ends_session() -> Result<(), String> {
             refusal: None,
             moves: Vec::new(),
             cleaned: None,
+            vitals: None,
         };
         sight.hear(node, status, now.steady);
     }

@@ -2,24 +2,32 @@
 
 use std::sync::Arc;
 
-use hashring::{Member, NodeName, Position, Ring, query};
+use hashring::{Member, NodeName, Position, Ring};
 use http::StatusCode;
 use kvnode::problem::{Kind, Problem};
 
 use crate::admin::answer::{self, Answer, Fault};
-use crate::admin::documents::Place;
+use crate::admin::documents::{self, Place};
 use crate::admin::query::{Query, bad_query};
 use crate::admin::{Call, Parts};
 use crate::control::Control;
 use crate::view::Routing;
 
+/// Neighbouring arcs on each side that one may ask for.
+const MOST_ARCS: usize = 64;
+
 /// `GET /admin/locate`.
 pub(super) fn show<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
     // Read exactly as on the data path, so that the answer is true for what a client would send.
-    let key = query::key(call.uri.query()).map_err(|error| bad_query(error.to_string()))?;
+    let key = hashring::query::key(call.uri.query()).map_err(|error| bad_query(error.to_string()))?;
     let position = Position::of(&key);
     let routing = parts.bridge.current();
-    let ring = ring(&routing, call)?;
+    let query = Query::of(&call.uri, &["key", "with", "without", "arcs"])?;
+    let arcs_around = query.parsed("arcs", str::parse)?.unwrap_or(0);
+    if arcs_around > MOST_ARCS {
+        return Err(bad_query(format!("`arcs`: at most {MOST_ARCS}")));
+    }
+    let ring = ring(&routing, &query)?;
     let replicas = ring.replicas(position, usize::from(routing.view.copies));
     let Some(owner) = replicas.first() else { return Err(nobody()) };
     let place = Place {
@@ -28,12 +36,31 @@ pub(super) fn show<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, 
         url: routing.view.nodes.get(*owner).map(|node| node.url.clone()),
         replicas: replicas.into_iter().cloned().collect(),
         epoch: routing.epoch(),
+        arcs: arcs(&ring, position, arcs_around),
     };
     answer::json(StatusCode::OK, &place)
 }
 
-fn ring(routing: &Routing, call: &Call) -> Result<Arc<Ring>, Fault> {
-    let query = Query::of(&call.uri, &["key", "with", "without"])?;
+/// The arc of `position`, and up to so many on each side, clockwise.
+fn arcs(ring: &Ring, position: Position, around: usize) -> Vec<documents::Arc> {
+    if around == 0 {
+        return Vec::new();
+    }
+    let points: Vec<(u64, u32)> = ring.sorted_points().collect();
+    let at = points.partition_point(|&(point, _)| point < position.0);
+    let wanted = (around * 2 + 1).min(points.len());
+    // The point before each arc, and the one at its end; as the ring is round, counted around it.
+    let first = at + points.len() - wanted / 2;
+    let nth = |n: usize| points.get(n % points.len()).copied();
+    let arc = |n: usize| {
+        let ((from, _), (to, node)) = (nth(n + points.len() - 1)?, nth(n)?);
+        let owner = ring.members().get(node as usize)?.name.clone();
+        Some(documents::Arc { from: Position(from).to_string(), to: Position(to).to_string(), owner })
+    };
+    (first..first + wanted).filter_map(arc).collect()
+}
+
+fn ring(routing: &Routing, query: &Query) -> Result<Arc<Ring>, Fault> {
     let mut members = routing.ring.members().to_vec();
     let named = |name: &NodeName| members.iter().any(|member| member.name == *name);
     match (query.parsed("with", str::parse::<NodeName>)?, query.parsed("without", str::parse::<NodeName>)?) {

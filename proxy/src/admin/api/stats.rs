@@ -1,17 +1,20 @@
 //! `GET /admin/stats`: the ring and the changes as a page for people, and `stats.json` with the same facts.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use hashring::NodeName;
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
 use super::{changes, ring};
 use crate::admin::answer::{self, Answer, Fault};
-use crate::admin::documents::{Change, Node, Report, Stats, word};
+use crate::admin::documents::{Change, Node, Report, Samples, Stats, Traffic, word};
+use crate::admin::history::{self, History};
 use crate::admin::query::Query;
 use crate::admin::{Call, Parts};
-use crate::control::Control;
+use crate::control::{Control, NodeReport};
+use crate::metrics::NodeSnapshot;
 
 /// `GET /admin` leads to the page.
 pub(super) fn redirect(call: &Call) -> Result<Answer, Fault> {
@@ -23,31 +26,61 @@ pub(super) fn redirect(call: &Call) -> Result<Answer, Fault> {
 
 /// `GET /admin/stats.json`.
 pub(super) fn document<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
-    Query::of(&call.uri, &[])?;
-    answer::json(StatusCode::OK, &gather(parts))
+    let after = Query::of(&call.uri, &["after"])?.parsed("after", str::parse)?.unwrap_or(0);
+    answer::json(StatusCode::OK, &gather(parts, after))
 }
 
 /// `GET /admin/stats`.
 pub(super) fn page<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
     Query::of(&call.uri, &[])?;
-    Ok(answer::text_of(StatusCode::OK, "text/html; charset=utf-8", render(&gather(parts))))
+    Ok(answer::text_of(StatusCode::OK, "text/html; charset=utf-8", render(&gather(parts, u64::MAX))))
 }
 
-/// What both forms show.
-fn gather<C: Control>(parts: &Parts<C>) -> Stats {
+/// What both forms show; of the samples those with a number above `after`.
+fn gather<C: Control>(parts: &Parts<C>, after: u64) -> Stats {
     let progress = parts.control.progress();
-    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let nodes = progress.nodes.iter().map(|(name, report)| Report {
-        name: name.clone(),
-        last_heard_ms: report.last_heard.map(ms),
-        records: report.records,
-        bytes: report.bytes,
+    let counted = parts.metrics.get().map(|metrics| metrics.snapshot()).unwrap_or_default();
+    let nodes = progress.nodes.iter().map(|(name, report)| {
+        let counted = counted.nodes.get(name).cloned().unwrap_or_default();
+        self::report(name, report, &counted, &parts.history)
     });
     Stats {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        uptime_seconds: parts.history.uptime().as_secs(),
         ring: ring::document(&parts.bridge.current(), &progress),
+        traffic: Traffic {
+            speed: parts.history.speed(),
+            in_flight: counted.in_flight,
+            connections: counted.connections,
+            requests: counted.requests(),
+            errors: counted.errors(),
+            unknown_outcomes: counted.unknown_outcomes,
+            resends: counted.resends,
+        },
         nodes: nodes.collect(),
         changes: changes::all(&parts.control.view(), &progress).changes,
+        history: Samples { every_ms: in_ms(history::EVERY), samples: parts.history.samples(after) },
     }
+}
+
+fn report(name: &NodeName, report: &NodeReport, counted: &NodeSnapshot, history: &History) -> Report {
+    Report {
+        name: name.clone(),
+        last_heard_ms: report.last_heard.map(in_ms),
+        records: report.records,
+        bytes: report.bytes,
+        vitals: report.vitals.clone(),
+        speed: history.speed_of(name),
+        in_flight: counted.in_flight,
+        requests: counted.requests(),
+        errors: counted.errors(),
+        requests_history: history.requests_of(name),
+    }
+}
+
+fn in_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn render(stats: &Stats) -> String {

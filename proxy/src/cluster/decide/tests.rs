@@ -53,6 +53,7 @@ impl Story {
             refusal: None,
             moves,
             cleaned,
+            vitals: None,
         };
         self.sight.hear(&name(node), status, NOW.steady);
     }

@@ -131,6 +131,7 @@ impl World {
             refusal: None,
             moves: Vec::new(),
             cleaned: None,
+            vitals: None,
         };
         let adopt = Adopt { url: format!("http://{name}"), name: None, erase: false };
         (Order::AddServer(AddServer { weight: 1, adopt: Some(adopt) }), Found::Answer(Box::new(status)))
