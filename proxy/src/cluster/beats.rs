@@ -81,7 +81,7 @@ impl Asker {
             let pause =
                 if view.open.is_some() || view.cleaning.is_some() || !caught_up { BUSY } else { CALM };
             // A new decision is brought at once.
-            let _ = timeout(pause, views.changed()).await;
+            let _ = timeout(about(pause), views.changed()).await;
         }
     }
 
@@ -148,6 +148,12 @@ impl Asker {
         let heard = self.board.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.0.is_up(&self.view(), name, self.board.now().steady)
     }
+}
+
+/// A tenth more or less, so that the nodes are not all asked at the same moment, time after time.
+fn about(pause: Duration) -> Duration {
+    let chance = f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX);
+    pause.mul_f64(0.9 + chance / 5.0)
 }
 
 fn beat(view: &View, name: &NodeName, last: Option<&Status>, behind: bool) -> Beat {

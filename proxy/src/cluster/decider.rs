@@ -22,10 +22,6 @@ use crate::view::Bridge;
 /// Time passes for decisions at least this often.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A node that has not answered for this long is not asked by requests either: they fail at once. Longer than what
-/// frees a move, because a node that is only slow still serves.
-const SILENT: Duration = Duration::from_secs(2);
-
 /// Something for the decider to do.
 type Errand = Box<dyn FnOnce(&mut Decider) + Send>;
 
@@ -281,15 +277,14 @@ impl Decider {
         let now = self.board.now().steady;
         let halted = self.board.halted().is_some();
         for target in &self.bridge.current().targets {
-            let seen = self.sight.node(&target.name);
-            let silent = seen.and_then(|seen| seen.silent_since);
-            let status = seen.and_then(|seen| seen.status.as_ref());
+            let status = self.sight.node(&target.name).and_then(|seen| seen.status.as_ref());
             // One that is not admitted, and will not be in a moment, has no reason to keep requests waiting.
             let barred = self.view.nodes.get(&target.name).zip(status).is_some_and(|(node, status)| {
                 let unknown = halted && node.boot != Some(status.boot);
                 unknown || refusal(&self.view, &target.name, node, status).is_some()
             });
-            target.health.set_down(barred || silent.is_some_and(|since| since + SILENT <= now));
+            let down = self.sight.is_down(&target.name, target.health.is_down(), now);
+            target.health.set_down(barred || down);
         }
         let mut heard = self.board.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = (self.sight.clone(), self.plan.clone());

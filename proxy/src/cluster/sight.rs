@@ -10,6 +10,12 @@ use kvnode::rules::{Rule, holds};
 /// A member that was not heard for this long counts as gone.
 pub const GONE: Duration = Duration::from_secs(1);
 
+/// A member that has not answered for this long is not asked by requests either: they fail at once. Longer than what
+/// frees a move, because a node that is only slow still serves.
+const SILENT: Duration = Duration::from_secs(2);
+/// After so many answers in a row they are sent again.
+const ANSWERS: u32 = 2;
+
 /// What time it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
@@ -38,6 +44,8 @@ pub struct Seen {
     pub silent_since: Option<Duration>,
     /// Why.
     pub error: Option<String>,
+    /// How often in a row it has answered.
+    answers: u32,
     /// Since when its part in the open change is in trouble.
     trouble_since: Option<Duration>,
 }
@@ -52,6 +60,7 @@ impl Sight {
         seen.heard = Some(now);
         seen.silent_since = None;
         seen.error = None;
+        seen.answers = seen.answers.saturating_add(1);
     }
 
     /// A node did not answer.
@@ -59,6 +68,7 @@ impl Sight {
         let seen = self.nodes.entry(name.clone()).or_default();
         seen.silent_since.get_or_insert(now);
         seen.error = Some(error);
+        seen.answers = 0;
     }
 
     /// Forgets nodes that are no members.
@@ -112,6 +122,18 @@ impl Sight {
             && self.nodes.get(name).and_then(|seen| seen.heard).is_some_and(|heard| heard + GONE > now)
     }
 
+    /// Whether requests for a node should fail at once instead of trying. Such a node comes back with a few answers in
+    /// a row, one that `was_down` no sooner, so that a network which comes and goes does not make requests wait again and
+    /// again.
+    #[must_use]
+    pub fn is_down(&self, name: &NodeName, was_down: bool, now: Duration) -> bool {
+        let Some(seen) = self.nodes.get(name) else { return was_down };
+        match seen.silent_since {
+            Some(since) => was_down || since + SILENT <= now,
+            None => was_down && seen.answers < ANSWERS,
+        }
+    }
+
     /// Whether a node's part in the open change has been in trouble for longer than a second.
     #[must_use]
     pub fn is_stuck(&self, name: &NodeName, now: Duration) -> bool {
@@ -137,5 +159,49 @@ impl Sight {
     #[must_use]
     pub fn source(&self, view: &View, session: u64, from: &NodeName, to: &NodeName) -> Option<&MoveState> {
         self.part(view, session, Side::Source, from, to).map(|one| &one.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_down_after_a_silence_and_up_again_after_some_answers() {
+        let (mut sight, name) = (Sight::default(), "n1".parse().unwrap());
+        let at = Duration::from_millis;
+        assert!(!sight.is_down(&name, false, at(0)), "nothing is known yet");
+        sight.miss(&name, "no answer".to_owned(), at(100));
+        assert!(!sight.is_down(&name, false, at(2099)));
+        assert!(sight.is_down(&name, false, at(2100)));
+        sight.hear(&name, status(), at(2200));
+        assert!(sight.is_down(&name, true, at(2200)), "one answer may be luck");
+        sight.miss(&name, "no answer".to_owned(), at(2300));
+        assert!(sight.is_down(&name, true, at(2300)), "it was");
+        sight.hear(&name, status(), at(2400));
+        sight.hear(&name, status(), at(2500));
+        assert!(!sight.is_down(&name, true, at(2500)));
+    }
+
+    fn status() -> Status {
+        let (id, cluster) = (hashring::Id(1), None);
+        Status {
+            name: "n1".parse().unwrap(),
+            id,
+            boot: id,
+            known_boots: Vec::new(),
+            cluster,
+            history: None,
+            decider: None,
+            epoch: 1,
+            points: None,
+            serving: true,
+            records: 0,
+            bytes: 0,
+            refusal: None,
+            moves: Vec::new(),
+            cleaned: None,
+            vitals: None,
+        }
     }
 }
