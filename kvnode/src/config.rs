@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The proxy that it asks to be taken in.
     pub join: Option<String>,
+    /// Whether it leaves the cluster before it stops.
+    pub leave_on_stop: bool,
     /// Where others reach it; none = where it listens.
     pub advertise: Option<String>,
     /// Bytes of the read cache.
@@ -108,6 +110,10 @@ impl Config {
                     secret::CLUSTER
                 ),
             );
+        }
+        if self.leave_on_stop && self.join.is_none() {
+            mistakes
+                .add(Place::Whole, "to leave on stop the node must know whom to ask: add --join PROXY_URL");
         }
         if self.join.is_some() && self.advertise.is_none() && self.listen.ip().is_unspecified() {
             mistakes.add(

@@ -96,9 +96,9 @@ impl<C: Control> Admin<C> {
     }
 }
 
-/// Probes carry no token, and a joining node shows the cluster's secret instead.
+/// Probes carry no token, and a node that comes or goes shows the cluster's secret instead.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/admin/live" | "/admin/ready" | "/admin/join")
+    matches!(path, "/admin/live" | "/admin/ready" | "/admin/join" | "/admin/leave")
 }
 
 fn broken(error: &dyn fmt::Display) -> Fault {

@@ -1,4 +1,4 @@
-//! `--join`: asks a proxy to take this node into its cluster.
+//! `--join` and `--leave-on-stop`: asks a proxy to take this node into its cluster, or to let it go.
 
 use std::time::Duration;
 
@@ -11,11 +11,14 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::client::{ClientError, post_once};
+use crate::fence::Standing;
 use crate::http::secret::Secret;
+use crate::node::Node;
 use crate::protocol::SECRET_HEADER;
 
 /// Where a proxy listens for nodes.
 const JOIN_PATH: &str = "/admin/join";
+const LEAVE_PATH: &str = "/admin/leave";
 /// How long the proxy may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Pauses between two attempts: they double from the first to the longest.
@@ -45,7 +48,7 @@ pub(super) async fn ask_until_taken(proxy: String, me: Me, secret: Option<Secret
     let mut pause = FIRST_PAUSE;
     let mut last = None;
     loop {
-        let outcome = ask(&proxy, &me, secret.as_ref()).await;
+        let outcome = ask(&proxy, JOIN_PATH, &me, secret.as_ref()).await;
         // The same trouble is told once, not every few seconds.
         match &outcome {
             Outcome::Accepted => return info!(%proxy, "the proxy takes this node in"),
@@ -63,14 +66,33 @@ pub(super) async fn ask_until_taken(proxy: String, me: Me, secret: Option<Secret
     }
 }
 
-async fn ask(proxy: &str, me: &Me, secret: Option<&Secret>) -> Outcome {
+/// Asks the proxy to let this node go, and waits until it belongs to the cluster no more: then all its keys are elsewhere.
+///
+/// # Errors
+/// Why the proxy will not.
+pub(super) async fn leave(proxy: &str, me: &Me, secret: Option<&Secret>, node: &Node) -> Result<(), String> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match ask(proxy, LEAVE_PATH, me, secret).await {
+            Outcome::Accepted => break,
+            Outcome::Refused(why) => return Err(why),
+            Outcome::NoAnswer(why) => warn!(%proxy, %why, "the proxy does not answer; asking again"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    node.until(|standing| matches!(standing, Standing::Outside)).await;
+    Ok(())
+}
+
+async fn ask(proxy: &str, path: &'static str, me: &Me, secret: Option<&Secret>) -> Outcome {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(secret) = secret.and_then(|secret| HeaderValue::from_bytes(secret.expose()).ok()) {
         headers.insert(HeaderName::from_static(SECRET_HEADER), secret);
     }
     let body = serde_json::to_vec(me).unwrap_or_default();
-    match post_once(proxy, JOIN_PATH, headers, Bytes::from(body), DEADLINE).await {
+    match post_once(proxy, path, headers, Bytes::from(body), DEADLINE).await {
         Ok(answer) if answer.status().is_success() => Outcome::Accepted,
         Ok(answer) => Outcome::Refused(reason(answer.status().as_u16(), answer.body())),
         Err(error @ ClientError::BadUrl(_)) => Outcome::Refused(error.to_string()),

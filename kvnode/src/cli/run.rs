@@ -14,7 +14,7 @@ use super::home::{Home, Resident};
 use super::join;
 use crate::config::Config;
 use crate::http::Front;
-use crate::node::OpenError;
+use crate::node::{Node, OpenError};
 use crate::serve::{BindError, listen, serve};
 
 /// Why the process ends without having been asked to.
@@ -77,10 +77,10 @@ async fn reside(
     signals: &mut Signals,
 ) -> Result<Option<Resident>, RunError> {
     let listen = listener.local_addr()?;
+    let url = config.advertise.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let me = join::Me { name: node.name().clone(), id: node.id(), url };
     let join = config.join.as_ref().map(|proxy| {
-        let url = config.advertise.clone().unwrap_or_else(|| format!("http://{listen}"));
-        let me = join::Me { name: node.name().clone(), id: node.id(), url };
-        tokio::spawn(join::ask_until_taken(proxy.clone(), me, config.http.secret.clone()))
+        tokio::spawn(join::ask_until_taken(proxy.clone(), me.clone(), config.http.secret.clone()))
     });
     say_ready(&Ready { ready: true, name: node.name(), id: node.id(), listen, data: absolute(&data)? })?;
     info!(name = %node.name(), id = %node.id(), %listen, "the node is ready");
@@ -90,6 +90,10 @@ async fn reside(
     let stop = async {
         tokio::select! {
             name = signals.next() => {
+                tokio::select! {
+                    () = leave(config, &me, &node) => {}
+                    _ = signals.next() => warn!("stopping as a member: its keys are not served until it runs again"),
+                }
                 info!(signal = name, "stopping: finishing the requests under way");
                 // Who asks a second time does not want to wait.
                 tokio::spawn(stop_at_once(Signals::new()));
@@ -106,6 +110,16 @@ async fn reside(
         return Err(RunError::Ended(reason));
     }
     Ok(next)
+}
+
+/// Leaves the cluster, where the configuration says so. Meanwhile the node serves.
+async fn leave(config: &Config, me: &join::Me, node: &Node) {
+    let Some(proxy) = config.join.as_ref().filter(|_| config.leave_on_stop) else { return };
+    info!(%proxy, "leaving the cluster: the keys move first (a second signal stops without that)");
+    match join::leave(proxy, me, config.http.secret.as_ref(), node).await {
+        Ok(()) => info!("the node has left"),
+        Err(why) => warn!(%why, "the node stays a member"),
+    }
 }
 
 async fn stop_at_once(signals: io::Result<Signals>) {

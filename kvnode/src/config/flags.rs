@@ -39,6 +39,9 @@ pub struct Flags {
     /// Ask this proxy, again and again, to be taken into its cluster
     #[arg(long, value_name = "PROXY_URL", env = "KEYWAY_NODE_JOIN")]
     pub join: Option<String>,
+    /// When told to stop, leave the cluster first: the keys move to the other nodes, then the process ends
+    #[arg(long, env = "KEYWAY_NODE_LEAVE_ON_STOP")]
+    pub leave_on_stop: bool,
     /// Where the proxy and other nodes reach this one [default: the address it listens on]
     #[arg(long, value_name = "URL", env = "KEYWAY_NODE_ADVERTISE")]
     pub advertise: Option<String>,
@@ -82,6 +85,7 @@ impl Flags {
             data: self.data.clone(),
             data_under: self.data_under.clone(),
             join: value(mistakes, "--join", self.join.as_deref(), base_url),
+            leave_on_stop: self.leave_on_stop.then_some(true),
             advertise: value(mistakes, "--advertise", self.advertise.as_deref(), base_url),
             max_value: value(mistakes, "--max-value", self.max_value.as_deref(), max_value).map(to_usize),
             cache: value(mistakes, "--cache", self.cache.as_deref(), size),

@@ -35,6 +35,7 @@ pub(super) async fn route<C: Control>(parts: &Parts<C>, call: &Call) -> Result<A
         ("GET", ["admin", "slices"]) => slices::show(parts, call),
         ("POST", ["admin", "verify"]) => verify::run(parts, call).await,
         ("POST", ["admin", "join"]) => join::take(parts, call).await,
+        ("POST", ["admin", "leave"]) => join::leave(parts, call).await,
         ("GET", ["admin", "live"]) => probes::live(),
         ("GET", ["admin", "ready"]) => probes::ready(parts),
         ("GET", ["admin", "metrics"]) => metrics::show(parts, call),
@@ -51,7 +52,7 @@ pub(super) async fn route<C: Control>(parts: &Parts<C>, call: &Call) -> Result<A
 /// The methods of a known path.
 fn allowed(segments: &[&str]) -> Option<&'static str> {
     match segments {
-        ["add-server" | "remove-server"] | ["admin", "verify" | "join"] => Some("POST"),
+        ["add-server" | "remove-server"] | ["admin", "verify" | "join" | "leave"] => Some("POST"),
         ["admin", "nodes", _] => Some("PATCH"),
         ["admin", "changes", _] => Some("GET, HEAD, PATCH, DELETE"),
         ["admin"] => Some("GET, HEAD"),

@@ -338,7 +338,7 @@ pub struct Readiness {
     pub problems: Vec<String>,
 }
 
-/// `POST /admin/join`.
+/// `POST /admin/join` and `POST /admin/leave`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joining {
     /// Whether the node is a member.

@@ -84,6 +84,54 @@ fn joining_by_itself_can_be_switched_off() {
     });
 }
 
+#[test]
+fn a_node_that_is_told_to_stop_leaves_first_where_it_was_started_so() {
+    story(secs(120), || async {
+        let cluster = Cluster::start().await;
+        let history = filled(&cluster, 1000).await;
+        let mut node = leaving("guest", &cluster).await;
+        in_the_ring(&cluster, "guest").await;
+        assert!(!node.client().ask("GET", "/").send().await.text().is_empty());
+        node.process.terminate();
+        assert!(node.process.ended(secs(60)).await.success());
+        assert_eq!(cluster.admin().ring().await.names(), ["n1", "n2", "n3"]);
+        all_there(&cluster, &history).await;
+        assert!(cluster.admin().changes().await.iter().any(|change| change["kind"] == "remove-server"));
+    });
+}
+
+#[test]
+fn a_second_signal_stops_a_leaving_node_at_once_and_it_stays_a_member() {
+    story(secs(120), || async {
+        let cluster = Cluster::start().await;
+        let history = filled(&cluster, 500).await;
+        let mut node = leaving("guest", &cluster).await;
+        in_the_ring(&cluster, "guest").await;
+        // Its removal has to wait, so that it is still there for the second signal.
+        let held = cluster.admin().client().ask("POST", "/add-server");
+        held.json(&serde_json::json!({"paused": true})).send().await;
+        node.process.terminate();
+        let log = cluster.scratch().log("guest");
+        eventually(secs(15), "the node says that it is leaving", || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            async move { if text.contains("leaving the cluster") { Ok(()) } else { Err(text) } }
+        })
+        .await;
+        node.process.terminate();
+        node.process.ended(secs(20)).await;
+        assert!(cluster.admin().ring().await.names().contains(&"guest".to_owned()));
+        drop(node);
+        let _back = Node::joining("guest", &cluster).await;
+        cluster.admin().ready(secs(30)).await;
+        all_there(&cluster, &history).await;
+    });
+}
+
+async fn leaving(name: &str, cluster: &Cluster) -> Node {
+    let url = format!("http://{}", cluster.admin_address());
+    Node::started(&Node::launch_for(name, cluster).flag("--join", url).arg("--leave-on-stop")).await
+}
+
 async fn in_the_ring(cluster: &Cluster, node: &str) {
     eventually(secs(30), &format!("{node} is in the ring and nothing is left to do"), || async {
         let open = cluster.admin().changes().await;

@@ -1,4 +1,5 @@
-//! `POST /admin/join`: a node that was started with `--join` introduces itself with the cluster's secret.
+//! `POST /admin/join` and `POST /admin/leave`: a node that was started with `--join` comes, and with `--leave-on-stop`
+//! goes. It shows the cluster's secret instead of the admin's token.
 
 use hashring::{Id, NodeName};
 use http::{HeaderName, StatusCode};
@@ -11,28 +12,48 @@ use crate::admin::fields::Fields;
 use crate::admin::query::Query;
 use crate::admin::{Call, Parts};
 use crate::config::address::node_url;
-use crate::control::{Control, Hello, Joined};
+use crate::control::{Accepted, Control, Hello, Joined, Order, RemoveServer, Terms};
 
 const SECRET: HeaderName = HeaderName::from_static(SECRET_HEADER);
 
 /// `POST /admin/join`.
 pub(super) async fn take<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    let hello = hello(parts, call)?;
+    match parts.control.join(hello).await? {
+        Joined::Member => answer::json(StatusCode::OK, &Joining { member: true, change: None }),
+        Joined::Queued(id) => queued(false, id),
+    }
+}
+
+/// `POST /admin/leave`.
+pub(super) async fn leave<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
+    let Hello { name, id, .. } = hello(parts, call)?;
+    let is_member = parts.control.view().nodes.get(&name).is_some_and(|node| node.id == Some(id));
+    let gone = || answer::json(StatusCode::OK, &Joining { member: false, change: None });
+    // Another node may have its name by now.
+    if !is_member {
+        return gone();
+    }
+    let order = Order::RemoveServer(RemoveServer { name, force: false });
+    match parts.control.submit(order, Terms::default()).await? {
+        Accepted::Queued(id) | Accepted::Same(id) => queued(true, id),
+        Accepted::AlreadySo(_) => gone(),
+    }
+}
+
+fn queued(member: bool, change: u64) -> Result<Answer, Fault> {
+    let answer = answer::json(StatusCode::ACCEPTED, &Joining { member, change: Some(change) })?;
+    Ok(answer::at_change(answer, change))
+}
+
+/// Who asks, if it knows the secret.
+fn hello<C>(parts: &Parts<C>, call: &Call) -> Result<Hello, Fault> {
     let mut shown = call.headers.get_all(SECRET).iter();
     let known = shown.next().is_some_and(|secret| parts.secret.is(secret.as_bytes()));
     if !known || shown.next().is_some() {
         return Err(stranger());
     }
     Query::of(&call.uri, &[])?;
-    let hello = hello(call)?;
-    let joining = match parts.control.join(hello).await? {
-        Joined::Member => return answer::json(StatusCode::OK, &Joining { member: true, change: None }),
-        Joined::Queued(id) => Joining { member: false, change: Some(id) },
-    };
-    let answer = answer::json(StatusCode::ACCEPTED, &joining)?;
-    Ok(joining.change.map_or(answer.clone(), |id| answer::at_change(answer, id)))
-}
-
-fn hello(call: &Call) -> Result<Hello, Fault> {
     let mut fields = Fields::of(&call.headers, &call.body)?;
     for name in ["name", "url", "id"] {
         if !fields.has(name) {
