@@ -7,6 +7,7 @@ mod changes;
 mod client;
 mod follow;
 mod health;
+mod manual;
 mod orders;
 mod output;
 mod reading;
@@ -86,6 +87,16 @@ enum Command {
     /// Ask whether a proxy or a node works: exit code 0 or 1. For the health check of a container.
     #[command(after_help = "Examples:\n  keyway health\n  keyway health http://127.0.0.1:5001/")]
     Health(health::Health),
+    /// Print what a shell needs to complete commands and flags.
+    #[command(
+        after_help = "Examples:\n  keyway completions bash > /etc/bash_completion.d/keyway\n  keyway completions zsh > ~/.zfunc/_keyway"
+    )]
+    Completions(manual::Completions),
+    /// Print the manual page, or write one for each command.
+    #[command(
+        after_help = "Examples:\n  keyway man | man -l -\n  keyway man --folder /usr/local/share/man/man1"
+    )]
+    Man(manual::Man),
 }
 
 /// Flags of `keyway serve`.
@@ -188,6 +199,8 @@ async fn carry_out(command: Command) -> Outcome {
         Command::Locate(order) => reading::locate(order).await,
         Command::Verify(asking) => reading::verify(&asking).await,
         Command::Health(asked) => health::health(asked).await,
+        Command::Completions(asked) => manual::completions(&asked),
+        Command::Man(asked) => manual::man(&asked),
         Command::Serve(_) | Command::Kvnode { .. } => Ok(DONE),
     }
 }

@@ -243,6 +243,7 @@ impl Written {
         data_path.listen = self.listen.unwrap_or(data_path.listen);
         let workers = self.workers.and_then(|workers| NonZeroUsize::new(file::narrow(workers)));
         data_path.workers = workers.unwrap_or(data_path.workers);
+        self.access.apply(&mut data_path.access);
         self.limits.apply(&mut data_path);
         self.timeouts.apply(&mut data_path);
         if data_path.replay_buffer > data_path.replay_pool {

@@ -10,8 +10,10 @@
 //! 6. `upstream`, `link`: the connection to the node; `origin`: whom the client asked;
 //! 7. `download`, `answer`, `fault`: what comes back; `rest`: what the client still sends by then.
 //!
+//! `access` is the access log.
 //! `admin` hands the admin plane's requests over to the control runtime. Nothing here waits for control.
 
+mod access;
 mod admin;
 mod answer;
 mod attempt;
@@ -34,6 +36,7 @@ mod upstream;
 mod worker;
 mod workers;
 
+pub use access::{AccessSettings, Form};
 pub use admin::{Admin, AdminBody, AdminFuture, AdminService};
 pub use listen::ListenError;
 pub use settings::Settings;

@@ -10,6 +10,7 @@ mod node;
 mod snapshot;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashring::NodeName;
@@ -28,6 +29,8 @@ pub const CLASSES: usize = 5;
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<WorkerMetrics>>,
+    /// Lines of the access log that found no room.
+    dropped_lines: AtomicU64,
 }
 
 /// What one worker counts.
@@ -70,7 +73,15 @@ impl Metrics {
     /// Metrics for so many workers.
     #[must_use]
     pub fn new(workers: usize) -> Arc<Self> {
-        Arc::new(Self { workers: (0..workers).map(|_| Arc::default()).collect() })
+        Arc::new(Self {
+            workers: (0..workers).map(|_| Arc::default()).collect(),
+            dropped_lines: AtomicU64::new(0),
+        })
+    }
+
+    /// Says how many lines of the access log were dropped so far.
+    pub fn see_dropped_lines(&self, lines: u64) {
+        self.dropped_lines.store(lines, Ordering::Relaxed);
     }
 
     /// The metrics of each worker.
@@ -82,7 +93,8 @@ impl Metrics {
     /// All workers together.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::default();
+        let dropped_lines = self.dropped_lines.load(Ordering::Relaxed);
+        let mut sum = Snapshot { dropped_lines, ..Snapshot::default() };
         for worker in &self.workers {
             sum.add(worker);
         }

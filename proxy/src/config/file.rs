@@ -15,7 +15,7 @@ use kvnode::config::units;
 use super::address::node_url;
 use super::secret::Secret;
 use super::{ListedNode, MOST_NODES, admin_socket, socket};
-use crate::data;
+use crate::data::{self, Form};
 use crate::telemetry::Format;
 
 pub(super) const WORKERS: RangeInclusive<u64> = 0..=1024;
@@ -41,9 +41,20 @@ pub(super) struct Written {
     pub(super) max_value: Option<u64>,
     pub(super) log_format: Option<Format>,
     pub(super) log_level: Option<String>,
+    pub(super) access: Access,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) listed: Vec<ListedNode>,
+}
+
+/// `[access_log]`
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    form: Option<Option<Form>>,
+    file: Option<PathBuf>,
+    one_in: Option<u64>,
+    keys: Option<bool>,
+    slow: Option<Option<Duration>>,
 }
 
 /// `[limits]`
@@ -88,6 +99,7 @@ pub(super) fn read(source: &Source) -> (Written, Outcome) {
         });
         (written.log_format, written.log_level) = file
             .table("log", |log| (log.parsed("format", str::parse), log.parsed("level", units::log_filter)));
+        written.access = file.table("access_log", Access::read);
         written.limits = file.table("limits", Limits::read);
         written.timeouts = file.table("timeouts", Timeouts::read);
         let mut names = BTreeSet::new();
@@ -121,6 +133,34 @@ fn listed(
         node.wrong("url", "another node has this URL");
     }
     Some(ListedNode { name: name?, url: url?, weight: u16::try_from(weight).ok()? })
+}
+
+impl Access {
+    fn read(access: &mut Reader<'_>) -> Self {
+        let form = access.parsed("form", |text| or_off(text, str::parse));
+        let file = access.string("file").filter(|file| file != "-").map(PathBuf::from);
+        Self {
+            form,
+            file,
+            one_in: access.integer_in("one_in", 1..=1_000_000),
+            keys: access.boolean("keys"),
+            slow: access.parsed("slow", |text| or_off(text, units::duration)),
+        }
+    }
+
+    /// Writes what was said into `settings`.
+    pub(super) fn apply(self, settings: &mut data::AccessSettings) {
+        settings.form = self.form.unwrap_or(settings.form);
+        settings.file = self.file.or(settings.file.take());
+        settings.one_in = self.one_in.unwrap_or(settings.one_in);
+        settings.keys = self.keys.unwrap_or(settings.keys);
+        settings.slow = self.slow.unwrap_or(settings.slow);
+    }
+}
+
+/// `off`, or what `parse` understands.
+fn or_off<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text == "off" { Ok(None) } else { parse(text).map(Some) }
 }
 
 impl Limits {

@@ -131,3 +131,21 @@ fn no_points_at_all_are_refused_wherever_they_are_said() {
         assert!(told.contains(&format!("{place}: 0 is outside 1 to 65536")), "{told}");
     }
 }
+
+#[test]
+fn requests_are_logged_as_the_file_says() {
+    let file = "[access_log]\nform = \"combined\"\nfile = \"/var/log/keyway\"\none_in = 7\nkeys = true\nslow = \"500ms\"\n";
+    let access = load(file, Flags::default(), &[]).unwrap().data_path.access;
+    let expected = data::AccessSettings {
+        form: Some(data::Form::Combined),
+        file: Some(PathBuf::from("/var/log/keyway")),
+        one_in: 7,
+        keys: true,
+        slow: Some(Duration::from_millis(500)),
+    };
+    assert_eq!(access, expected);
+    let mistakes = load("[access_log]\nform = \"xml\"\none_in = 0\n", Flags::default(), &[]).unwrap_err();
+    for word in ["\"xml\"", "combined", "one_in"] {
+        assert!(mistakes.to_string().contains(word), "{mistakes}");
+    }
+}

@@ -61,11 +61,18 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.kind {
+        let this = &mut *self;
+        let polled = match &mut this.kind {
             Kind::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Kind::Node(body) => body.poll_data(cx).map_ok(Frame::data),
             Kind::Admin(body) => Pin::new(body).poll_frame(cx),
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(entry) = this.exchange.as_mut().and_then(Exchange::entry)
+        {
+            entry.sent(frame.data_ref().map_or(0, Bytes::len));
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

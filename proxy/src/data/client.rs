@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::access::Entry;
 use super::deadline::{Deadline, NEVER, Ticks};
 use super::fault::Fault;
 use super::forward;
@@ -63,6 +64,8 @@ pub(super) struct Exchange {
     client: Rc<Client>,
     /// Set for data requests.
     begun: Option<(Instant, MethodKind)>,
+    /// What will be logged of it.
+    entry: Option<Box<Entry>>,
 }
 
 /// How a connection ended.
@@ -219,7 +222,19 @@ impl Exchange {
         client.phase.set(Phase::Exchange);
         client.allow(NEVER);
         client.worker.metrics.in_flight.add(1);
-        Self { client: Rc::clone(client), begun: None }
+        Self { client: Rc::clone(client), begun: None, entry: None }
+    }
+
+    /// Has it logged, if requests are and it is this one's turn.
+    pub(super) fn is_to_log(&mut self, head: &Parts) {
+        if let Some(access) = &self.client.worker.access {
+            self.entry = access.begin(head, self.client.peer);
+        }
+    }
+
+    /// What will be logged of it.
+    pub(super) fn entry(&mut self) -> Option<&mut Entry> {
+        self.entry.as_deref_mut()
     }
 
     /// Counts its duration among those of data requests.
@@ -236,6 +251,9 @@ impl Drop for Exchange {
             && let Some(latency) = metrics.latency.get(method as usize)
         {
             latency.record(begun.elapsed());
+        }
+        if let (Some(entry), Some(access)) = (&self.entry, &client.worker.access) {
+            access.end(entry);
         }
         client.phase.set(Phase::Idle);
         client.allow(client.worker.times.keep_alive);

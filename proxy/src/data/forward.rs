@@ -17,6 +17,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::access;
 use super::answer::{self, Body};
 use super::attempt::{Attempt, Job, Reason};
 use super::client::{Client, Exchange};
@@ -42,6 +43,8 @@ pub(super) async fn answer(
     let mut exchange = Exchange::begin(&client);
     let (head, body) = request.into_parts();
     let method = MethodKind::of(&head.method);
+    let given_id = access::id_of(&head).cloned();
+    exchange.is_to_log(&head);
     let mut response = match judge(&client, &head) {
         Ok((Route::Node(position), _)) => {
             exchange.is_for_data(method);
@@ -57,6 +60,10 @@ pub(super) async fn answer(
             response
         }
     };
+    if let Some(entry) = exchange.entry() {
+        entry.answered(&response);
+    }
+    access::tell_id(&mut response, given_id, exchange.entry().as_deref());
     if client.worker.stage.get() != Stage::Serving {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::access::AccessSettings;
+
 /// How the data path listens, and how much it bears. The defaults are those of `config/keyway.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -38,6 +40,8 @@ pub struct Settings {
     /// At the end: how long clients may still use connections that they hold open, before idle ones are closed.
     /// Each answer in that time tells the client to close, so that no request meets a closing connection.
     pub linger: Duration,
+    /// What is logged of requests.
+    pub access: AccessSettings,
 }
 
 impl Default for Settings {
@@ -58,6 +62,7 @@ impl Default for Settings {
             resend_for: Duration::from_secs(5),
             max_resends: 20,
             linger: Duration::from_millis(300),
+            access: AccessSettings::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::Instant;
 
+use super::access::Access;
 use super::admin::Admin;
 use super::client;
 use super::deadline::{Deadlines, TICK, Ticks, ticks};
@@ -40,6 +41,7 @@ pub(super) struct Worker {
     pub(super) pool: Rc<Pool>,
     pub(super) dialler: Dialler,
     pub(super) admin: Option<Admin>,
+    pub(super) access: Option<Access>,
     pub(super) http: http1::Builder,
     pub(super) stage: Cell<Stage>,
     /// What a client is told when too many are connected. It is not read first, and not waited for.
@@ -78,6 +80,7 @@ impl Worker {
         seat: Seat,
         metrics: Arc<WorkerMetrics>,
         admin: Option<Admin>,
+        access: Option<Access>,
     ) -> Rc<Self> {
         let table = Table::new(seat.newest(), None, &metrics);
         seat.adopt(table.routing.epoch());
@@ -102,6 +105,7 @@ impl Worker {
             seat,
             metrics,
             admin,
+            access,
             http,
             stage: Cell::new(Stage::Serving),
             crowded: crowded(),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::access::{Access, AccessSettings, Output};
 use super::admin::Admin;
 use super::listen::{ListenError, listen};
 use super::settings::Settings;
@@ -26,6 +28,8 @@ pub struct DataPath {
     metrics: Arc<Metrics>,
     stop: watch::Sender<Stop>,
     threads: Vec<JoinHandle<()>>,
+    /// Writes the access log; it has to outlive the workers.
+    _access_log: Option<Output>,
 }
 
 /// Why the data path did not start.
@@ -37,6 +41,14 @@ pub enum StartError {
     /// No thread, or no runtime for it.
     #[error("cannot start a worker: {0}")]
     Worker(#[from] io::Error),
+    /// No access log.
+    #[error("cannot write the access log {}: {cause}; name another file in [access_log], or leave it out", file.display())]
+    AccessLog {
+        /// Where it was to go.
+        file: PathBuf,
+        /// Why it cannot.
+        cause: io::Error,
+    },
 }
 
 impl DataPath {
@@ -55,6 +67,8 @@ impl DataPath {
         let listeners = listen(settings.listen, settings.workers)?;
         let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
         let metrics = Metrics::new(listeners.len());
+        let metrics_of_all = Arc::clone(&metrics);
+        let access_log = access_log(&settings.access)?;
         let stop = watch::Sender::new(None);
         let mut threads = Vec::with_capacity(listeners.len());
         let admins = std::iter::repeat_n(admin, listeners.len());
@@ -68,6 +82,10 @@ impl DataPath {
                 seat: bridge.seat(),
                 metrics: Arc::clone(metrics),
                 admin,
+                access: Access::new(
+                    &settings.access,
+                    access_log.as_ref().map(|log| log.lines(&metrics_of_all)),
+                ),
                 stop: stop.subscribe(),
             };
             let (ready, started) = mpsc::channel();
@@ -75,7 +93,7 @@ impl DataPath {
             threads.push(thread::Builder::new().name(name).spawn(move || plan.carry_out(&ready))?);
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))?;
         }
-        Ok(Self { address, metrics, stop, threads })
+        Ok(Self { address, metrics, stop, threads, _access_log: access_log })
     }
 
     /// Where clients connect.
@@ -115,7 +133,19 @@ struct Plan {
     seat: Seat,
     metrics: Arc<WorkerMetrics>,
     admin: Option<Admin>,
+    access: Option<Access>,
     stop: watch::Receiver<Stop>,
+}
+
+fn access_log(settings: &AccessSettings) -> Result<Option<Output>, StartError> {
+    let start = |_| {
+        let file = settings.file.as_deref();
+        Output::start(file).map_err(|cause| StartError::AccessLog {
+            file: file.map(Path::to_owned).unwrap_or_else(|| PathBuf::from("stdout")),
+            cause,
+        })
+    };
+    settings.form.map(start).transpose()
 }
 
 impl Plan {
@@ -134,7 +164,8 @@ impl Plan {
         let _ = match prepared {
             Err(error) => ready.send(Err(error)),
             Ok((runtime, listener)) => {
-                let worker = Worker::new(self.settings, self.secret, self.seat, self.metrics, self.admin);
+                let worker =
+                    Worker::new(self.settings, self.secret, self.seat, self.metrics, self.admin, self.access);
                 let started = ready.send(Ok(()));
                 runtime.block_on(worker.run(listener, self.stop));
                 started

@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub failed_dials: u64,
     /// See [`WorkerMetrics::latency`].
     pub latency: [HistogramSnapshot; MethodKind::COUNT],
+    /// Lines of the access log that were dropped, because they came faster than they could be written.
+    pub dropped_lines: u64,
     /// What was counted for each node.
     pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }

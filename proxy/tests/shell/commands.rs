@@ -84,3 +84,40 @@ fn help_and_version_are_answered_without_a_proxy() {
         assert!(output.status.success() && said.contains(says), "{arguments:?}: {said}");
     }
 }
+
+#[test]
+fn shells_and_readers_of_manuals_are_told_every_command() {
+    let commands =
+        ["serve", "add-server", "remove-server", "status", "changes", "locate", "verify", "health"];
+    let text = |arguments: &[&str]| {
+        let output = keyway(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = text(&["completions", shell]);
+        for command in commands {
+            assert!(completions.contains(command), "{shell}: {command}");
+        }
+    }
+    let page = text(&["man"]);
+    assert!(page.contains(".TH keyway 1"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    text(&["man", "--folder", pages.to_str().unwrap()]);
+    assert!(pages.join("keyway.1").is_file());
+    for command in commands {
+        assert!(pages.join(format!("keyway-{command}.1")).is_file(), "{command}");
+    }
+}
+
+#[test]
+fn bash_completes_what_has_been_typed() {
+    let completions = keyway(&["completions", "bash"]).output().unwrap().stdout;
+    let script = format!(
+        "{}\nCOMP_WORDS=(keyway rem); COMP_CWORD=1; _keyway keyway rem keyway; echo \"${{COMPREPLY[@]}}\"",
+        String::from_utf8(completions).unwrap()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "remove-server", "{output:?}");
+}

@@ -30,6 +30,12 @@ pub(super) fn write(text: &mut Text, sum: &Snapshot) {
         ),
         ("keyway_dials_total", Kind::Counter, "Connections made to nodes.", sum.dials),
         ("keyway_dials_failed_total", Kind::Counter, "Connections to nodes that failed.", sum.failed_dials),
+        (
+            "keyway_access_log_dropped_total",
+            Kind::Counter,
+            "Lines of the access log that could not be written in time.",
+            sum.dropped_lines,
+        ),
     ] {
         text.family(name, kind, help).value(&[], value);
     }
