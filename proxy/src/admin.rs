@@ -96,9 +96,13 @@ impl<C: Control> Admin<C> {
     }
 }
 
-/// Probes carry no token, and a node that comes or goes shows the cluster's secret instead.
+/// Probes carry no token, and a node that comes or goes shows the cluster's secret instead. A browser cannot show a token
+/// for a page that it opens: the page is the same for everyone, and asks for the token itself.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/admin/live" | "/admin/ready" | "/admin/join" | "/admin/leave")
+    matches!(
+        path,
+        "/admin/live" | "/admin/ready" | "/admin/join" | "/admin/leave" | "/admin" | "/admin/stats"
+    ) || path.starts_with(api::page::FOLDER)
 }
 
 fn broken(error: &dyn fmt::Display) -> Fault {

@@ -5,6 +5,7 @@ mod join;
 mod locate;
 mod metrics;
 mod orders;
+pub(super) mod page;
 mod probes;
 mod ring;
 mod slices;
@@ -40,7 +41,8 @@ pub(super) async fn route<C: Control>(parts: &Parts<C>, call: &Call) -> Result<A
         ("GET", ["admin", "ready"]) => probes::ready(parts),
         ("GET", ["admin", "metrics"]) => metrics::show(parts, call),
         ("GET", ["admin"]) => stats::redirect(call),
-        ("GET", ["admin", "stats"]) => stats::page(parts, call),
+        ("GET", ["admin", "stats"]) => page::show(call),
+        ("GET", ["admin", "page", name]) => page::file(call, name),
         ("GET", ["admin", "stats.json"]) => stats::document(parts, call),
         (_, segments) => Err(match allowed(segments) {
             Some(allowed) => answer::method_not_allowed(allowed),
@@ -60,6 +62,7 @@ fn allowed(segments: &[&str]) -> Option<&'static str> {
             "admin",
             "changes" | "ring" | "locate" | "slices" | "live" | "ready" | "metrics" | "stats" | "stats.json",
         ] => Some("GET, HEAD"),
+        ["admin", "page", name] if page::has(name) => Some("GET, HEAD"),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::fake::{Fixture, request};
 async fn without_a_token_another_machine_may_only_ask_whether_we_are_well() {
     let fixture = Fixture::new();
     let far = "192.0.2.7:40000";
-    for target in ["/admin/ring", "/admin/changes", "/admin/metrics", "/admin/stats", "/admin/nothing"] {
+    for target in ["/admin/ring", "/admin/changes", "/admin/metrics", "/admin/stats.json", "/admin/nothing"] {
         let answered = fixture.send_from(far, request(Method::GET, target, "")).await;
         let detail = answered.problem(403, "admin-refused");
         assert!(detail.contains("KEYWAY_ADMIN_TOKEN"), "{detail}");

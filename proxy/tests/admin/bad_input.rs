@@ -146,9 +146,15 @@ async fn an_unknown_path_is_404() {
 #[tokio::test]
 async fn only_probes_may_come_with_parameters_that_nobody_knows() {
     let fixture = Fixture::new();
-    for path in
-        ["/admin", "/admin/ring", "/admin/changes", "/admin/stats", "/admin/stats.json", "/admin/metrics"]
-    {
+    for path in [
+        "/admin",
+        "/admin/ring",
+        "/admin/changes",
+        "/admin/stats",
+        "/admin/page/main.js",
+        "/admin/stats.json",
+        "/admin/metrics",
+    ] {
         let detail = fixture.get(&format!("{path}?probe=1")).await.problem(400, "bad-query");
         assert!(detail.contains("`probe` is unknown"), "{path}: {detail}");
     }

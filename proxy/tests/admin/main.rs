@@ -8,4 +8,5 @@ mod bad_input;
 mod changes;
 mod fake;
 mod orders;
+mod page;
 mod reading;
