@@ -45,7 +45,7 @@ export function figure() {
 
 /** Shows `value` in a [`figure`] as `format` has it. Absent: a dash. */
 export function setFigure(data, value, format, exact) {
-  const known = value !== null && value !== undefined;
+  const known = value !== null && value !== undefined && !Number.isNaN(value);
   setText(data, known ? format(value) : "–");
   setAttribute(data, "value", known ? value : "");
   setAttribute(data, "title", known && exact ? exact(value) : null);

@@ -7,6 +7,12 @@ const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 /** `12,345` */
 export const count = (number) => whole.format(number);
 
+/** `12,345`, and from ten millions on `12.3 M` */
+export const roughly = (number) => (number < 1e7 ? count(number) : `${three.format(number / 1e6)} M`);
+
+/** As a key of sorting: `n2` comes before `n10`. */
+export const byName = new Intl.Collator("en", { numeric: true }).compare;
+
 /** `1.23 MiB` */
 export function bytes(number) {
   const step = number < 1 ? 0 : Math.min(Math.floor(Math.log2(number) / 10), BYTES.length - 1);

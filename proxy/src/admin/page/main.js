@@ -24,6 +24,8 @@ import { progress, title } from "./words.js";
 
 /** Progress is read out this often, in parts of the whole. */
 const STEPS = 4;
+/** More nodes than this are not told one by one. */
+const MANY = 3;
 
 let last = null;
 let triedToken = false;
@@ -100,9 +102,9 @@ byId("gate-form").addEventListener("submit", (event) => {
 function tellNews(stats) {
   if (!last) return;
   const stateOf = new Map(last.ring.nodes.map((node) => [node.name, node.state]));
-  for (const { name, state } of stats.ring.nodes) {
-    if (stateOf.get(name) !== state) tell(`${name} is ${state}.`);
-  }
+  const changed = stats.ring.nodes.filter(({ name, state }) => stateOf.get(name) !== state);
+  if (changed.length > MANY) tell(`${changed.length} nodes have changed. ${byId("health").textContent}.`);
+  else changed.forEach(({ name, state }) => tell(`${name} is ${state}.`));
   const before = new Map(last.changes.map((change) => [change.id, change]));
   for (const change of stats.changes) {
     const old = before.get(change.id);

@@ -42,7 +42,6 @@ const EXPLAINED = {
   errors: "Attempts that ended without an answer, or with 5xx", heard: "When it last reported",
 };
 
-const byName = new Intl.Collator("en", { numeric: true }).compare;
 const before = new Map();
 let order = { key: "name", falling: false };
 let table = null;
@@ -75,10 +74,10 @@ function keepPlaces(nodes) {
 function compare(one, other) {
   const column = COLUMNS.find(({ key }) => key === order.key);
   const sign = order.falling ? -1 : 1;
-  if (!column) return sign * byName(one.name, other.name);
+  if (!column) return sign * format.byName(one.name, other.name);
   const [a, b] = [column.value(one), column.value(other)];
   // What is unknown comes last either way.
-  if (a === b || (a ?? b) === undefined) return byName(one.name, other.name);
+  if (a === b || (a ?? b) === undefined) return format.byName(one.name, other.name);
   if (a === null || a === undefined) return 1;
   if (b === null || b === undefined) return -1;
   return sign * (a < b ? -1 : 1);

@@ -13,6 +13,9 @@ const VERBATIM = { spellcheck: "false", autocapitalize: "off" };
 const EXAMPLE = "http://10.0.0.7:5101";
 const WEIGHT = { type: "number", min: 0, max: 256, step: 1, required: true };
 
+/** The second click of a double click must not order what the first has only just planned. */
+const PLAN_SEEN_MS = 600;
+
 let ordered = () => {};
 
 /** `told(words)` is called when the proxy has taken an order. */
@@ -59,7 +62,11 @@ export function removeNode(node) {
     ? `${node.name} is ${node.state}. A plain removal waits until it is back, because its keys must be read from it.`
     : `Its keys move to the other nodes first. Its folder stays as it is.`;
   plan(`Remove ${node.name}`, {
-    method: "POST", path: "/remove-server", action: "Remove it", danger: true, atOnce: !dead,
+    method: "POST",
+    path: "/remove-server",
+    action: "Remove it",
+    danger: true,
+    atOnce: !dead,
     order: () => (force.input.checked ? { name: node.name, force: true } : { name: node.name }),
     body: [el("p", { text: words }), dead ? force.element : null].filter(Boolean),
   });
@@ -91,8 +98,14 @@ export async function pauseChange(change) {
 
 /** Asks how fast a change may copy. */
 export function limitChange(change) {
-  const limit = field("At most, a second", { name: "rate", type: "text", placeholder: "10MiB", ...VERBATIM,
-    value: change.rate === null ? "" : String(change.rate), "aria-describedby": "limit-hint" });
+  const limit = field("At most, a second", {
+    name: "rate",
+    type: "text",
+    placeholder: "10MiB",
+    value: change.rate ?? "",
+    "aria-describedby": "limit-hint",
+    ...VERBATIM,
+  });
   const hint = "Bytes, such as 10000000 or 10MiB. Empty: no limit.";
   new Dialog(`Limit change ${change.id}`, {
     action: "Set the limit",
@@ -113,7 +126,9 @@ export function cancelChange(change) {
     ? "The new ring serves already. Another change will take it back and move the keys once more."
     : "The old ring stays, nothing is lost, and what was copied is deleted.";
   new Dialog(`Cancel change ${change.id}?`, {
-    action: "Cancel the change", dismiss: "Let it go on", danger: true,
+    action: "Cancel the change",
+    dismiss: "Let it go on",
+    danger: true,
     body: [el("p", {}, el("strong", { text: titleOf(change) })), el("p", { text: words })],
     async submit(dialog) {
       const now = await send("DELETE", `/admin/changes/${change.id}`);
@@ -129,12 +144,15 @@ function plan(title, { method, path, order, action, body, danger = false, atOnce
   const shown = el("div", { class: "plan", "aria-live": "polite" });
   // Of one dialog: to press twice, or again after silence, is one order.
   let key = unique();
+  let arming = 0;
   const look = async (dialog) => {
     const wanted = JSON.stringify(order());
     const answer = await send(method, `${path}?dry_run=true`, JSON.parse(wanted));
     if (wanted !== JSON.stringify(order())) return;
     shown.replaceChildren(...(answer.changed === false ? [el("p", { text: answer.detail })] : planInWords(answer)));
-    if (answer.changed !== false) dialog.setAction(action, () => carryOut(dialog, wanted));
+    clearTimeout(arming);
+    if (answer.changed === false) return;
+    arming = setTimeout(() => dialog.setAction(action, () => carryOut(dialog, wanted)), PLAN_SEEN_MS);
   };
   const carryOut = async (dialog, wanted) => {
     const change = await send(method, path, JSON.parse(wanted), key);
@@ -144,6 +162,7 @@ function plan(title, { method, path, order, action, body, danger = false, atOnce
   const dialog = new Dialog(title, { body: [...body, shown], action: "Show the plan", submit: look, danger });
   dialog.form.addEventListener("input", () => {
     key = unique();
+    clearTimeout(arming);
     shown.replaceChildren();
     dialog.setAction("Show the plan", look);
   });

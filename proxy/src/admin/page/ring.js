@@ -107,7 +107,8 @@ function showSlices({ nodes, owners }) {
 function showShares(nodes) {
   parts.shares = new Map(nodes.map((node) => [node.name, node.share]));
   let from = 0;
-  const arcs = nodes.filter((node) => node.share > 0).map((node) => {
+  const owners = nodes.filter((node) => node.share > 0).sort((one, other) => format.byName(one.name, other.name));
+  const arcs = owners.map((node) => {
     const place = { name: node.name, state: node.state, from, to: from + node.share };
     from += node.share;
     return place;
@@ -125,7 +126,7 @@ function showShares(nodes) {
     keyOf: ({ name }) => name,
     create: () => svg("text"),
     update(element, place) {
-      const [x, y] = at((place.from + place.to) / 2, (BROAD.outer + BROAD.inner) / 2);
+      const [x, y] = at(middleOf(place), (BROAD.outer + BROAD.inner) / 2);
       setAttribute(element, "x", x.toFixed(1));
       setAttribute(element, "y", (y + 5).toFixed(1));
       setAttribute(element, "class", sizeOf(place));
@@ -164,7 +165,7 @@ function showNewcomer(name) {
 function end(name) {
   const place = parts.places.get(name);
   if (!place) return [0, 0];
-  return at((place.from + place.to) / 2, REACH).map((number) => Number(number.toFixed(1)));
+  return at(middleOf(place), REACH).map((number) => Number(number.toFixed(1)));
 }
 
 function inWords(nodes) {
@@ -181,6 +182,9 @@ function sizeOf(place) {
   const fits = (size) => length > 2 * size && letters * size < Math.max(length, BROAD.outer - BROAD.inner);
   return ["large", "small"].find((size) => fits(LETTER[size]));
 }
+
+/** A whole circle is drawn in two halves: its name stands beside where they meet. */
+const middleOf = ({ from, to }) => (to - from > 0.9999 ? 0.25 : (from + to) / 2);
 
 const labelOf = ({ name, state }) => (state === "up" ? shortened(name) : `✕ ${shortened(name)}`);
 

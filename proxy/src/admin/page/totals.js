@@ -38,7 +38,8 @@ const TILES = [
     key: "keys",
     words: "Keys",
     value: ({ nodes }) => sum(nodes, "records"),
-    show: format.count,
+    show: format.roughly,
+    exact: (keys) => `${format.count(keys)} keys`,
     second: ({ ring }) => format.some(ring.copies, "copy of each", "copies of each"),
   },
   {
@@ -46,6 +47,7 @@ const TILES = [
     words: "Bytes",
     value: ({ nodes }) => sum(nodes, "bytes"),
     show: format.bytes,
+    exact: (bytes) => `${format.count(bytes)} bytes`,
     second: () => "keys and values",
   },
   {
@@ -71,9 +73,9 @@ const tiles = new Map();
 /** Shows what is true of the whole. */
 export function showTotals(stats) {
   if (tiles.size === 0) TILES.forEach(build);
-  for (const { key, value, show, second } of TILES) {
+  for (const { key, value, show, exact, second } of TILES) {
     const { data, more, tile } = tiles.get(key);
-    setFigure(data, value(stats), show, key === "bytes" ? (bytes) => `${format.count(bytes)} bytes` : undefined);
+    setFigure(data, value(stats), show, exact);
     setText(more, second(stats));
     if (key === "errors") setAttribute(tile, "data-bad", value(stats) > 0);
   }
