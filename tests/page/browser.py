@@ -60,7 +60,10 @@ class Page:
 
     def shown(self):
         """Waits until there are figures."""
-        eventually("the figures are shown", lambda: self.one("#main").is_displayed() and self.all("tbody[data-node]"))
+        try:
+            eventually("figures", lambda: self.one("#main").is_displayed() and self.all("tbody[data-node]"))
+        except AssertionError as error:
+            raise AssertionError(f"{error} {self.text('#live')}, {self.browser.get_log('browser')}") from None
 
     def one(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)

@@ -68,9 +68,9 @@ class WithoutAToken(PageTest):
         page = self.page
         page.open(self.keyway.url)
         page.shown()
-        eventually(
-            "there is history", lambda: page.js("return document.querySelector('.line').getAttribute('d').length") > 20
-        )
+        line = "return document.querySelector('.line').getAttribute('d')"
+        # As many samples as the next process takes some time to have.
+        eventually("there is history", lambda: page.js(line).count("L") > 8)
         self.keyway.stop()
         page.says("#live", "No answer since")
         page.says("#notice", "goes on asking")
@@ -78,6 +78,8 @@ class WithoutAToken(PageTest):
         page.says("#live", "Live")
         self.assertFalse(page.one("#notice").is_displayed())
         eventually("it counts anew", lambda: float(page.value("#about-up")) < 20)
+        seen = page.js(line)
+        eventually("the charts go on", lambda: page.js(line) != seen, 5)
         gone = [line for line in page.complaints() if "ERR_CONNECTION_REFUSED" not in line]
         self.assertEqual(gone, [])
 

@@ -1,5 +1,7 @@
 """What a reader can order: plans come first, and a change in flight can be watched and steered."""
 
+import time
+
 from selenium.webdriver.common.keys import Keys
 
 from .browser import PageTest
@@ -47,6 +49,12 @@ class Orders(PageTest):
         self.page.button("Show the plan", "dialog")
         self.page.says("#plan-sum", f"{plan['keys']:,} key")
         self.page.says("dialog .plan", f"{plan['share'] * 100:.1f} %")
+        for width in [360, 1280]:
+            self.page.size(width)
+            wide = self.page.js(
+                "const form = document.querySelector('dialog'); return form.scrollWidth - form.clientWidth"
+            )
+            self.assertEqual(wide, 0, f"the plan is wider than its dialog at {width}")
         rows = [row.text.split("\n")[0] for row in self.page.all("dialog .plan tbody tr")]
         self.assertTrue(any(row.startswith(newcomer) for row in rows), rows)
         self.assertEqual(self.keyway.names(), self.before)
@@ -57,6 +65,20 @@ class Orders(PageTest):
         self.assertEqual(self.page.all("dialog"), [])
         self.page.click("#past summary")
         self.assertIn("✓ equal", self.page.says("#past tbody", "equal"))
+
+    def test_a_double_click_shows_the_plan_and_orders_nothing(self):
+        self.page.click("#add-node")
+        button = self.page.one("dialog .primary")
+        # As quick as a plan can come, and as slow as a double click can be.
+        for pause in [0.02, 0.1, 0.3]:
+            self.page.js("arguments[0].click()", button)
+            self.page.says("dialog .plan", "The plan")
+            time.sleep(pause)
+            self.page.js("arguments[0].click()", button)
+            self.page.says("dialog .primary", "Add it")
+            self.page.type("dialog [name=weight]", "2")
+        self.assertEqual(self.keyway.names(), self.before)
+        self.assertEqual([change for change in self.keyway.changes() if change["state"] == "queued"], [])
 
     def test_altering_an_order_takes_its_plan_away(self):
         self.page.click("#add-node")
@@ -97,6 +119,7 @@ class Orders(PageTest):
         self.assertEqual(self.keyway.names(), self.before)
         self.page.press(Keys.ENTER)
         self.page.says("dialog #plan-sum", "would move")
+        self.page.says("dialog .danger", "Remove it")
         self.page.tab_to("dialog .danger")
         self.page.press(Keys.ENTER)
         eventually("the row is gone", lambda: not self.page.all("tbody[data-node=n2]"))

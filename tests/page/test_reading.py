@@ -62,12 +62,15 @@ class Reading(PageTest):
         names = [node["name"] for node in stats["ring"]["nodes"]]
         fake.slices = {"epoch": 1, "nodes": names, "owners": [at * 7 % len(names) for at in range(720)]}
         fake.place = {
-            "position": "8000000000000000",
+            "position": "8000000000000001",
             "owner": names[0],
             "url": "http://127.0.0.1:41001",
             "replicas": [names[0]],
             "epoch": 1,
-            "arcs": [{"from": "7000000000000000", "to": "9000000000000000", "owner": names[0]}],
+            "arcs": [
+                {"from": f"{at:x}000000000000000", "to": f"{at + 1:x}000000000000000", "owner": names[at % len(names)]}
+                for at in range(5, 11)
+            ],
         }
         self.addCleanup(fake.close)
         self.page.open(fake.url)

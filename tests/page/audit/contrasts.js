@@ -23,6 +23,11 @@ const behind = (element) => {
   }
   return [255, 255, 255];
 };
+// What lies half clear over something else.
+const over = (element, ground) => {
+  const part = Number(getComputedStyle(element).fillOpacity);
+  return read(getComputedStyle(element).fill).map((one, index) => one * part + ground[index] * (1 - part));
+};
 const arcOf = (text) => [...document.querySelectorAll('#ring .broad path')]
   .find((path) => text.endsWith(path.dataset.node) && path.dataset.state === 'up');
 const found = [];
@@ -34,10 +39,11 @@ while (walker.nextNode()) {
   if (!text || !element.checkVisibility() || element.closest('.unseen, noscript, script, title, .skip')) continue;
   const drawn = element.closest('svg');
   const arc = element.closest('#ring .names') && arcOf(text);
-  const ground = arc ? read(getComputedStyle(arc).fill) : behind(drawn ? drawn.parentElement : element);
+  const stripe = element.matches('.lens .inside') && element.parentElement.querySelector('rect');
+  const under = behind(drawn ? drawn.parentElement : element);
+  const ground = arc || stripe ? over(arc || stripe, under) : under;
   const size = parseFloat(style.fontSize);
   const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-  if (element.closest('.lens')) continue;
   found.push({ text, ratio: contrast(read(drawn ? style.fill : style.color), ground), needed: large ? 3 : 4.5 });
 }
 return found;

@@ -1,10 +1,13 @@
 // What can be focused, or tells something, without a name that a screen reader could say.
 
-const kinds = 'button, a[href], input, select, summary, [tabindex="0"], [role=slider], progress, dialog, svg';
+const controls = 'button, a[href], input, summary, [tabindex="0"], [role=slider], progress';
+const kinds = `${controls}, [role=region], section, dialog`;
 const textOf = (id) => document.getElementById(id)?.textContent;
+// What stands in it names only some kinds of things.
+const byContent = 'button, a, summary';
 const names = (one) => [
   one.getAttribute('aria-label'),
-  one.textContent,
+  one.matches(byContent) ? one.textContent : '',
   one.labels?.[0]?.textContent,
   textOf(one.getAttribute('aria-labelledby')),
 ];
