@@ -42,6 +42,9 @@ pub trait Control: Send + Sync + 'static {
     /// A node that was started with `--join` says that it is there. It repeats this until it is a member.
     fn join(&self, hello: Hello) -> impl Future<Output = Result<Joined, Refusal>> + Send;
 
+    /// A node that joined by itself wants to go. It repeats this until it is out.
+    fn leave(&self, hello: Hello) -> impl Future<Output = Result<Leaving, Refusal>> + Send;
+
     /// Asks every node what it really stores.
     fn verify(&self) -> impl Future<Output = Result<Verification, Refusal>> + Send;
 
@@ -161,6 +164,15 @@ pub enum Joined {
     /// It is a member; nothing else is needed.
     Member,
     /// This change takes it in.
+    Queued(u64),
+}
+
+/// What a node that wants to go is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leaving {
+    /// It is no member, and nothing makes it one.
+    Gone,
+    /// This change removes it.
     Queued(u64),
 }
 

@@ -29,8 +29,9 @@ pub const CLASSES: usize = 5;
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<WorkerMetrics>>,
-    /// Lines of the access log that found no room.
+    /// Lines of the access log that found no room, and those that could not be written.
     dropped_lines: AtomicU64,
+    lost_lines: AtomicU64,
 }
 
 /// What one worker counts.
@@ -69,6 +70,9 @@ pub struct WorkerMetrics {
     nodes: Mutex<BTreeMap<NodeName, Arc<NodeMetrics>>>,
 }
 
+/// What one worker counts for one node.
+type OfNode = (NodeName, Arc<NodeMetrics>);
+
 impl Metrics {
     /// Metrics for so many workers.
     #[must_use]
@@ -76,12 +80,19 @@ impl Metrics {
         Arc::new(Self {
             workers: (0..workers).map(|_| Arc::default()).collect(),
             dropped_lines: AtomicU64::new(0),
+            lost_lines: AtomicU64::new(0),
         })
     }
 
     /// Says how many lines of the access log were dropped so far.
     pub fn see_dropped_lines(&self, lines: u64) {
-        self.dropped_lines.store(lines, Ordering::Relaxed);
+        // Of several who say so the one that knows more may be the earlier one.
+        self.dropped_lines.fetch_max(lines, Ordering::Relaxed);
+    }
+
+    /// Counts a line of the access log that could not be written.
+    pub fn lose_line(&self) {
+        self.lost_lines.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The metrics of each worker.
@@ -93,7 +104,8 @@ impl Metrics {
     /// All workers together.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let dropped_lines = self.dropped_lines.load(Ordering::Relaxed);
+        let dropped_lines =
+            self.dropped_lines.load(Ordering::Relaxed) + self.lost_lines.load(Ordering::Relaxed);
         let mut sum = Snapshot { dropped_lines, ..Snapshot::default() };
         for worker in &self.workers {
             sum.add(worker);
@@ -116,6 +128,12 @@ impl WorkerMetrics {
     #[must_use]
     pub fn node(&self, name: &NodeName) -> Arc<NodeMetrics> {
         Arc::clone(self.nodes.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default())
+    }
+
+    /// The nodes that are counted for. The lock is held for as long as it takes to copy their list.
+    fn nodes(&self) -> Vec<OfNode> {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.iter().map(|(name, node)| (name.clone(), Arc::clone(node))).collect()
     }
 
     /// Forgets every node that is not `wanted`.

@@ -90,8 +90,12 @@ async fn reside(
     let stop = async {
         tokio::select! {
             name = signals.next() => {
+                if let Some(join) = &join {
+                    join.abort();
+                }
                 tokio::select! {
                     () = leave(config, &me, &node) => {}
+                    why = node.ended() => reason = Some(why),
                     _ = signals.next() => warn!("stopping as a member: its keys are not served until it runs again"),
                 }
                 info!(signal = name, "stopping: finishing the requests under way");

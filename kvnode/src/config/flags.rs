@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 
 use super::layer::{Layer, MAX_VALUES, SIZES, base_url, listen, log_json, to_usize};
 use super::mistakes::{Mistakes, Place};
@@ -40,7 +41,7 @@ pub struct Flags {
     #[arg(long, value_name = "PROXY_URL", env = "KEYWAY_NODE_JOIN")]
     pub join: Option<String>,
     /// When told to stop, leave the cluster first: the keys move to the other nodes, then the process ends
-    #[arg(long, env = "KEYWAY_NODE_LEAVE_ON_STOP")]
+    #[arg(long, env = "KEYWAY_NODE_LEAVE_ON_STOP", value_parser = BoolishValueParser::new())]
     pub leave_on_stop: bool,
     /// Where the proxy and other nodes reach this one [default: the address it listens on]
     #[arg(long, value_name = "URL", env = "KEYWAY_NODE_ADVERTISE")]

@@ -22,6 +22,12 @@ pub(super) fn json(status: StatusCode, document: &impl Serialize) -> Result<Answ
     Ok(text_of(status, "application/json", text + "\n"))
 }
 
+/// The same for what is asked again and again: on one line.
+pub(super) fn compact(status: StatusCode, document: &impl Serialize) -> Result<Answer, Fault> {
+    let text = serde_json::to_string(document).map_err(|error| super::broken(&error))?;
+    Ok(text_of(status, "application/json", text + "\n"))
+}
+
 /// Text of any kind that a browser takes for what it is and nothing else.
 pub(super) fn text_of(status: StatusCode, kind: &'static str, text: String) -> Answer {
     let mut answer = Response::new(Full::from(text));

@@ -32,6 +32,8 @@ pub struct History {
 #[derive(Debug, Default)]
 struct Inner {
     samples: VecDeque<Sample>,
+    /// The change that moved something at the last sample, and how many bytes.
+    moved: Option<(u64, u64)>,
     /// The last few sums, oldest first.
     sums: VecDeque<(Instant, Snapshot)>,
     /// Requests a second of each node, oldest first.
@@ -63,8 +65,10 @@ impl History {
             loop {
                 clock.tick().await;
                 if let Some(metrics) = metrics.get() {
-                    let changes = control.progress().changes;
-                    let moved = changes.values().filter_map(|change| change.bytes_per_second).sum();
+                    // One change at most moves anything.
+                    let moving =
+                        control.progress().changes.into_iter().find(|(_, change)| change.bytes.done > 0);
+                    let moved = moving.map(|(id, change)| (id, change.bytes.done));
                     history.take(Instant::now(), metrics.snapshot(), moved);
                 }
             }
@@ -72,16 +76,22 @@ impl History {
         Sampler(task.abort_handle())
     }
 
-    /// Takes a sample.
-    fn take(&self, now: Instant, sum: Snapshot, moved_bytes_per_second: u64) {
+    /// Takes a sample; `moved`: the change that moves something, and how many bytes it has moved.
+    fn take(&self, now: Instant, sum: Snapshot, moved: Option<(u64, u64)>) {
         let inner = &mut *self.lock();
+        let new_bytes = match (inner.moved, moved) {
+            // Another session begins at 0 again.
+            (Some((before, bytes)), Some((change, more))) if before == change => more.saturating_sub(bytes),
+            (_, moved) => moved.map_or(0, |(_, bytes)| bytes),
+        };
+        inner.moved = moved;
         if let Some((then, before)) = inner.sums.back() {
             let speed = speed(before, &sum, now - *then);
             let sample = Sample {
                 n: inner.samples.back().map_or(1, |last| last.n + 1),
-                at_ms: u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX),
+                at_ms: in_ms(since_1970()),
                 speed,
-                moved_bytes_per_second,
+                moved_bytes_per_second: new_bytes.saturating_mul(1000) / in_ms(now - *then).max(1),
             };
             inner.nodes.retain(|name, _| sum.nodes.contains_key(name));
             for (name, node) in &sum.nodes {
@@ -179,6 +189,10 @@ fn speed(before: &Snapshot, now: &Snapshot, time: Duration) -> Speed {
     )
 }
 
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// To a tenth: more would say more than is known.
 fn per_second(count: u64, time: Duration) -> f64 {
     (count as f64 / time.as_secs_f64().max(1e-3) * 10.0).round() / 10.0
@@ -221,7 +235,11 @@ mod tests {
         let (history, start) = (History::new(), Instant::now());
         assert_eq!(history.speed(), Speed::default());
         for second in 0..=10 {
-            history.take(start + EVERY * second, counted(u64::from(second) * 100, 1000), 7);
+            history.take(
+                start + EVERY * second,
+                counted(u64::from(second) * 100, 1000),
+                Some((3, u64::from(second) * 5000)),
+            );
         }
         let speed = history.speed();
         assert_eq!((speed.requests_per_second, speed.errors_per_second), (100.0, 10.0));
@@ -229,10 +247,11 @@ mod tests {
         let name = "n1".parse().unwrap();
         assert_eq!(history.speed_of(&name).errors_per_second, 10.0);
         assert_eq!(history.requests_of(&name), vec![100.0; 10]);
+        assert!(history.samples(1).iter().all(|sample| sample.moved_bytes_per_second == 5000));
         assert_eq!(history.samples(8).iter().map(|sample| sample.n).collect::<Vec<_>>(), [9, 10]);
         // Nothing new: no quantiles, and after the window no requests.
         for second in 11..=16 {
-            history.take(start + EVERY * second, counted(1000, 1000), 0);
+            history.take(start + EVERY * second, counted(1000, 1000), None);
         }
         assert_eq!(history.speed(), Speed::default());
     }
@@ -241,7 +260,7 @@ mod tests {
     fn no_more_than_five_minutes_are_kept() {
         let (history, start) = (History::new(), Instant::now());
         for second in 0..1000 {
-            history.take(start + EVERY * second, counted(1, 1), 0);
+            history.take(start + EVERY * second, counted(1, 1), None);
         }
         assert_eq!(history.samples(0).len(), KEPT);
         assert_eq!(history.requests_of(&"n1".parse().unwrap()).len(), KEPT_OF_NODE);

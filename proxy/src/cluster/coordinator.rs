@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use hashring::view::FinishedChange;
+use hashring::view::{Change, FinishedChange};
 use hashring::{Id, Member, NodeName, Ring, View};
 use kvnode::client::Client;
 use kvnode::problem;
@@ -21,8 +21,8 @@ use super::store::ViewStore;
 use super::survey;
 use crate::config::secret::Secret;
 use crate::control::{
-    Accepted, AddServer, Adjust, Adopt, Cancelled, Control, Hello, Joined, Order, PlanReport, Progress,
-    Refusal, RemoveServer, Reweight, Terms, Verification,
+    Accepted, AddServer, Adjust, Adopt, Cancelled, Control, Hello, Joined, Leaving, Order, PlanReport,
+    Progress, Refusal, RemoveServer, Reweight, Terms, Verification,
 };
 use crate::local::Supervisor;
 use crate::view::Bridge;
@@ -273,6 +273,29 @@ impl Control for Coordinator {
         match accepted? {
             Accepted::Queued(id) | Accepted::Same(id) => Ok(Joined::Queued(id)),
             Accepted::AlreadySo(_) => Ok(Joined::Member),
+        }
+    }
+
+    async fn leave(&self, hello: Hello) -> Result<Leaving, Refusal> {
+        let view = self.view();
+        let is_member = view.node_by_id(hello.id).is_some_and(|(name, _)| *name == hello.name);
+        let comes = |change: &Change| {
+            change.node == hello.name
+                && change.newcomer.as_ref().is_some_and(|node| node.id == Some(hello.id))
+        };
+        let is_coming = view.open.iter().map(|open| &open.change).chain(&view.queue).any(comes);
+        if !is_member && !is_coming {
+            return Ok(Leaving::Gone);
+        }
+        if !self.auto_join {
+            let detail =
+                "nodes do not leave by themselves here (join.auto = false): an operator must remove it";
+            return Err(Refusal::new(problem::Kind::NoAutoJoin, detail));
+        }
+        let order = Order::RemoveServer(RemoveServer { name: hello.name, force: false });
+        match self.submit(order, Terms::default()).await? {
+            Accepted::Queued(id) | Accepted::Same(id) => Ok(Leaving::Queued(id)),
+            Accepted::AlreadySo(_) => Ok(Leaving::Gone),
         }
     }
 

@@ -11,13 +11,14 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 
 pub(super) use entry::Entry;
-pub(super) use output::{Lines, Output};
+pub(super) use output::{Lines, Output, teller};
 
 /// The identity of a request, as clients and other proxies name it.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -60,9 +61,19 @@ pub(super) struct Access {
     seen: Cell<u64>,
     /// Begins the identities that are made here: this worker of this process.
     prefix: u64,
+    /// Tells of slow requests.
+    teller: Option<SyncSender<Slow>>,
     warned: Cell<Option<Instant>>,
     /// Slow requests that were not told since.
     untold: Cell<u64>,
+}
+
+/// A slow request, and how many others were not told.
+#[derive(Debug)]
+pub(super) struct Slow {
+    entry: Box<Entry>,
+    took: Duration,
+    others: u64,
 }
 
 impl Default for AccessSettings {
@@ -85,9 +96,14 @@ impl FromStr for Form {
 
 impl Access {
     /// What a worker needs to log by these settings; `None` where nothing is logged.
-    pub(super) fn new(settings: &AccessSettings, lines: Option<Lines>) -> Option<Self> {
-        (lines.is_some() || settings.slow.is_some()).then(|| Self {
+    pub(super) fn new(
+        settings: &AccessSettings,
+        lines: Option<Lines>,
+        teller: Option<SyncSender<Slow>>,
+    ) -> Option<Self> {
+        (lines.is_some() || teller.is_some()).then(|| Self {
             settings: settings.clone(),
+            teller,
             lines: lines.map(RefCell::new),
             seen: Cell::new(0),
             prefix: getrandom::u64().unwrap_or_default(),
@@ -111,26 +127,36 @@ impl Access {
     }
 
     /// Logs a request whose answer has ended.
-    pub(super) fn end(&self, entry: &Entry) {
+    pub(super) fn end(&self, entry: Box<Entry>) {
         let took = entry.took();
         if entry.is_logged
             && let (Some(lines), Some(form)) = (&self.lines, self.settings.form)
         {
             lines.borrow_mut().write(&entry.line(form, took));
         }
-        if self.settings.slow.is_some_and(|slow| took > slow) {
+        if self.settings.slow.is_some_and(|slow| took > slow) && !entry.is_for_admin() {
             self.warn(entry, took);
         }
     }
 
-    fn warn(&self, entry: &Entry, took: Duration) {
+    fn warn(&self, entry: Box<Entry>, took: Duration) {
         let now = Instant::now();
-        if self.warned.get().is_some_and(|last| now - last < WARN_EVERY) {
-            self.untold.set(self.untold.get() + 1);
-            return;
+        let is_too_soon = self.warned.get().is_some_and(|last| now - last < WARN_EVERY);
+        let others = self.untold.get();
+        let told = |teller: &SyncSender<Slow>| teller.try_send(Slow { entry, took, others }).is_ok();
+        if !is_too_soon && self.teller.as_ref().is_some_and(told) {
+            self.warned.set(Some(now));
+            self.untold.set(0);
+        } else {
+            self.untold.set(others + 1);
         }
-        self.warned.set(Some(now));
-        let others = self.untold.take();
+    }
+}
+
+impl Slow {
+    /// Writes the warning; it may have to wait for whoever reads it.
+    fn tell(&self) {
+        let Self { entry, took, others } = self;
         tracing::warn!(
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             method = %entry.method,

@@ -252,7 +252,7 @@ impl Drop for Exchange {
         {
             latency.record(begun.elapsed());
         }
-        if let (Some(entry), Some(access)) = (&self.entry, &client.worker.access) {
+        if let (Some(entry), Some(access)) = (self.entry.take(), &client.worker.access) {
             access.end(entry);
         }
         client.phase.set(Phase::Idle);

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::access::{Access, AccessSettings, Output};
+use super::access::{self, Access, AccessSettings, Output};
 use super::admin::Admin;
 use super::listen::{ListenError, listen};
 use super::settings::Settings;
@@ -67,8 +67,8 @@ impl DataPath {
         let listeners = listen(settings.listen, settings.workers)?;
         let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
         let metrics = Metrics::new(listeners.len());
-        let metrics_of_all = Arc::clone(&metrics);
-        let access_log = access_log(&settings.access)?;
+        let access_log = access_log(&settings.access, &metrics)?;
+        let teller = settings.access.slow.map(|_| access::teller()).transpose()?;
         let stop = watch::Sender::new(None);
         let mut threads = Vec::with_capacity(listeners.len());
         let admins = std::iter::repeat_n(admin, listeners.len());
@@ -82,10 +82,7 @@ impl DataPath {
                 seat: bridge.seat(),
                 metrics: Arc::clone(metrics),
                 admin,
-                access: Access::new(
-                    &settings.access,
-                    access_log.as_ref().map(|log| log.lines(&metrics_of_all)),
-                ),
+                access: Access::new(&settings.access, access_log.as_ref().map(Output::lines), teller.clone()),
                 stop: stop.subscribe(),
             };
             let (ready, started) = mpsc::channel();
@@ -137,10 +134,10 @@ struct Plan {
     stop: watch::Receiver<Stop>,
 }
 
-fn access_log(settings: &AccessSettings) -> Result<Option<Output>, StartError> {
+fn access_log(settings: &AccessSettings, metrics: &Arc<Metrics>) -> Result<Option<Output>, StartError> {
     let start = |_| {
         let file = settings.file.as_deref();
-        Output::start(file).map_err(|cause| StartError::AccessLog {
+        Output::start(file, metrics).map_err(|cause| StartError::AccessLog {
             file: file.map(Path::to_owned).unwrap_or_else(|| PathBuf::from("stdout")),
             cause,
         })

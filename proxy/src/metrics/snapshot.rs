@@ -1,7 +1,6 @@
 //! The sums over all workers at one moment, and what happened between two of them.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use hashring::NodeName;
 
@@ -74,8 +73,8 @@ impl Snapshot {
         for (sum, histogram) in self.latency.iter_mut().zip(&worker.latency) {
             sum.add(histogram);
         }
-        for (name, node) in worker.nodes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            self.nodes.entry(name.clone()).or_default().add(node);
+        for (name, node) in worker.nodes() {
+            self.nodes.entry(name).or_default().add(&node);
         }
     }
 

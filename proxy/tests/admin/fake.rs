@@ -14,8 +14,8 @@ use keyway::admin::history::History;
 use keyway::admin::{Admin, Parts};
 use keyway::config::secret::Secret;
 use keyway::control::{
-    Accepted, Adjust, Cancelled, Control, Hello, Joined, NodeReport, NodeState, Order, PlanReport, Progress,
-    Refusal, Terms, Verification,
+    Accepted, Adjust, Cancelled, Control, Hello, Joined, Leaving, NodeReport, NodeState, Order, PlanReport,
+    Progress, Refusal, Terms, Verification,
 };
 use keyway::metrics::Metrics;
 use keyway::view::Bridge;
@@ -32,6 +32,7 @@ pub(crate) struct Cluster {
     pub(crate) accept: Mutex<Result<Accepted, Refusal>>,
     pub(crate) cancelled: Mutex<Cancelled>,
     pub(crate) joined: Mutex<Joined>,
+    pub(crate) leaving: Mutex<Leaving>,
     pub(crate) verification: Mutex<Verification>,
 }
 
@@ -42,6 +43,7 @@ pub(crate) enum Asked {
     Adjust(u64, Adjust),
     Cancel(u64),
     Join(Hello),
+    Leave(Hello),
     Wait(u64, Duration),
     Verify,
 }
@@ -158,6 +160,7 @@ impl Fixture {
             accept: Mutex::new(Ok(Accepted::Queued(5))),
             cancelled: Mutex::new(Cancelled::Dropped),
             joined: Mutex::new(Joined::Queued(5)),
+            leaving: Mutex::new(Leaving::Queued(5)),
             verification: Mutex::new(Verification { epoch: 7, nodes: BTreeMap::new(), problems: Vec::new() }),
         });
         let (bridge, metrics) = (Bridge::new(view), Metrics::new(1));
@@ -276,6 +279,11 @@ impl Control for Cluster {
     async fn join(&self, hello: Hello) -> Result<Joined, Refusal> {
         self.note(Asked::Join(hello));
         Ok(self.joined.lock().unwrap().clone())
+    }
+
+    async fn leave(&self, hello: Hello) -> Result<Leaving, Refusal> {
+        self.note(Asked::Leave(hello));
+        Ok(self.leaving.lock().unwrap().clone())
     }
 
     async fn verify(&self) -> Result<Verification, Refusal> {

@@ -5,6 +5,7 @@
 
 mod children;
 mod commands;
+mod logs;
 mod program;
 mod refusals;
 mod restart;

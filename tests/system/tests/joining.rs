@@ -1,6 +1,7 @@
 //! Nodes that ask to be taken in with `--join`.
 
 use harness::{Cluster, Node, Setup, eventually, secs, story};
+use serde_json::{Value, json};
 
 use crate::support::{all_there, filled};
 
@@ -109,7 +110,7 @@ fn a_second_signal_stops_a_leaving_node_at_once_and_it_stays_a_member() {
         in_the_ring(&cluster, "guest").await;
         // Its removal has to wait, so that it is still there for the second signal.
         let held = cluster.admin().client().ask("POST", "/add-server");
-        held.json(&serde_json::json!({"paused": true})).send().await;
+        held.json(&json!({"paused": true})).send().await.is(202);
         node.process.terminate();
         let log = cluster.scratch().log("guest");
         eventually(secs(15), "the node says that it is leaving", || {
@@ -123,6 +124,55 @@ fn a_second_signal_stops_a_leaving_node_at_once_and_it_stays_a_member() {
         drop(node);
         let _back = Node::joining("guest", &cluster).await;
         cluster.admin().ready(secs(30)).await;
+        all_there(&cluster, &history).await;
+    });
+}
+
+#[test]
+fn a_node_that_was_not_taken_in_stops_at_once_although_it_would_leave_first() {
+    story(secs(60), || async {
+        let cluster = Setup::new().config("[join]\nauto = false\n").start().await;
+        let mut node = leaving("guest", &cluster).await;
+        node.process.terminate();
+        assert!(node.process.ended(secs(10)).await.success());
+        assert!(cluster.admin().changes().await.is_empty());
+    });
+}
+
+#[test]
+fn a_leaving_node_asks_again_when_its_removal_is_cancelled() {
+    story(secs(120), || async {
+        let cluster = Cluster::start().await;
+        let history = filled(&cluster, 500).await;
+        let mut node = leaving("guest", &cluster).await;
+        in_the_ring(&cluster, "guest").await;
+        // Its removal waits behind this one, so that it can be cancelled.
+        let held = cluster.admin().client().ask("POST", "/add-server");
+        let held = held.json(&json!({"paused": true})).send().await.json()["id"].clone();
+        node.process.terminate();
+        let removals = || async {
+            let changes = cluster.admin().changes().await;
+            let of_guest = |change: &&Value| change["kind"] == "remove-server" && change["node"] == "guest";
+            changes.iter().filter(of_guest).cloned().collect::<Vec<_>>()
+        };
+        let cancel = |id: Value| {
+            let client = cluster.admin().client();
+            async move { client.ask("DELETE", &format!("/admin/changes/{id}")).send().await.is(200) }
+        };
+        eventually(secs(20), "its removal waits", || async {
+            let removals = removals().await;
+            if removals.len() == 1 { Ok(()) } else { Err(format!("{removals:?}")) }
+        })
+        .await;
+        cancel(removals().await[0]["id"].clone()).await;
+        eventually(secs(20), "another one waits", || async {
+            let removals = removals().await;
+            if removals.len() == 2 { Ok(()) } else { Err(format!("{removals:?}")) }
+        })
+        .await;
+        cancel(held).await;
+        assert!(node.process.ended(secs(60)).await.success());
+        assert_eq!(cluster.admin().ring().await.names(), ["n1", "n2", "n3"]);
         all_there(&cluster, &history).await;
     });
 }

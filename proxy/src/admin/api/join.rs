@@ -12,7 +12,7 @@ use crate::admin::fields::Fields;
 use crate::admin::query::Query;
 use crate::admin::{Call, Parts};
 use crate::config::address::node_url;
-use crate::control::{Accepted, Control, Hello, Joined, Order, RemoveServer, Terms};
+use crate::control::{Control, Hello, Joined, Leaving};
 
 const SECRET: HeaderName = HeaderName::from_static(SECRET_HEADER);
 
@@ -27,17 +27,10 @@ pub(super) async fn take<C: Control>(parts: &Parts<C>, call: &Call) -> Result<An
 
 /// `POST /admin/leave`.
 pub(super) async fn leave<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
-    let Hello { name, id, .. } = hello(parts, call)?;
-    let is_member = parts.control.view().nodes.get(&name).is_some_and(|node| node.id == Some(id));
-    let gone = || answer::json(StatusCode::OK, &Joining { member: false, change: None });
-    // Another node may have its name by now.
-    if !is_member {
-        return gone();
-    }
-    let order = Order::RemoveServer(RemoveServer { name, force: false });
-    match parts.control.submit(order, Terms::default()).await? {
-        Accepted::Queued(id) | Accepted::Same(id) => queued(true, id),
-        Accepted::AlreadySo(_) => gone(),
+    let hello = hello(parts, call)?;
+    match parts.control.leave(hello).await? {
+        Leaving::Gone => answer::json(StatusCode::OK, &Joining { member: false, change: None }),
+        Leaving::Queued(id) => queued(true, id),
     }
 }
 

@@ -46,18 +46,23 @@ fn arcs(ring: &Ring, position: Position, around: usize) -> Vec<documents::Arc> {
     if around == 0 {
         return Vec::new();
     }
-    let points: Vec<(u64, u32)> = ring.sorted_points().collect();
-    let at = points.partition_point(|&(point, _)| point < position.0);
-    let wanted = (around * 2 + 1).min(points.len());
-    // The point before each arc, and the one at its end; as the ring is round, counted around it.
-    let first = at + points.len() - wanted / 2;
-    let nth = |n: usize| points.get(n % points.len()).copied();
-    let arc = |n: usize| {
-        let ((from, _), (to, node)) = (nth(n + points.len() - 1)?, nth(n)?);
+    // A ring may have millions of points: they are walked, not copied.
+    let (mut below, mut all) = (0, 0);
+    for (point, _) in ring.sorted_points() {
+        below += usize::from(point < position.0);
+        all += 1;
+    }
+    let wanted = (around * 2 + 1).min(all);
+    // As the ring is round, counted around it. With the first one comes the point before it.
+    let first = below + all - wanted / 2 - 1;
+    let points = || ring.sorted_points().chain(ring.sorted_points()).chain(ring.sorted_points());
+    let taken: Vec<(u64, u32)> = points().skip(first).take(wanted + 1).collect();
+    let arc = |pair: &[(u64, u32)]| {
+        let [(from, _), (to, node)] = *pair else { return None };
         let owner = ring.members().get(node as usize)?.name.clone();
         Some(documents::Arc { from: Position(from).to_string(), to: Position(to).to_string(), owner })
     };
-    (first..first + wanted).filter_map(arc).collect()
+    taken.windows(2).filter_map(arc).collect()
 }
 
 fn ring(routing: &Routing, query: &Query) -> Result<Arc<Ring>, Fault> {

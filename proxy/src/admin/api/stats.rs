@@ -26,7 +26,7 @@ pub(super) fn redirect(call: &Call) -> Result<Answer, Fault> {
 /// `GET /admin/stats.json`.
 pub(super) fn document<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, Fault> {
     let after = Query::of(&call.uri, &["after"])?.parsed("after", str::parse)?.unwrap_or(0);
-    answer::json(StatusCode::OK, &gather(parts, after))
+    answer::compact(StatusCode::OK, &gather(parts, after))
 }
 
 /// What it shows; of the samples those with a number above `after`.

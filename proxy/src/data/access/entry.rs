@@ -80,7 +80,12 @@ impl Entry {
             version: head.version,
             method: head.method.clone(),
             target: target.to_owned(),
-            referer: text(REFERER),
+            // Of a page of ours it has that page's key.
+            referer: text(REFERER).map(|mut referer| {
+                let end = referer.find('?').filter(|_| !keys).unwrap_or(referer.len());
+                referer.truncate(end);
+                referer
+            }),
             agent: text(USER_AGENT),
             id,
             trace: text(TRACEPARENT).as_deref().and_then(trace_of).map(str::to_owned),
@@ -101,6 +106,11 @@ impl Entry {
     /// Counts a piece of the answer's body.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+    }
+
+    /// Whether it is for the admin plane, where some requests wait on purpose.
+    pub(super) fn is_for_admin(&self) -> bool {
+        ["/admin", "/add-server", "/remove-server"].iter().any(|path| self.target.starts_with(path))
     }
 
     pub(super) fn took(&self) -> Duration {
@@ -204,6 +214,7 @@ mod tests {
     fn entry(keys: bool) -> Entry {
         let request = Request::put("/kv?key=secret%20key")
             .header("user-agent", "an \"agent\"\tx".as_bytes())
+            .header("referer", "http://h/kv?key=secret")
             .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
             .body(());
         let head = request.unwrap().into_parts().0;
@@ -232,7 +243,7 @@ mod tests {
         let expected = serde_json::json!({
             "time": "2026-11-21T16:55:03.250Z", "client": "10.0.0.7", "method": "PUT", "target": "/kv", "status": 201,
             "bytes": 17, "ms": 1.234, "node": "n2", "request_id": "abc",
-            "trace_id": "0af7651916cd43dd8448eb211c80319c", "user_agent": "an \"agent\"\tx",
+            "trace_id": "0af7651916cd43dd8448eb211c80319c", "referer": "http://h/kv", "user_agent": "an \"agent\"\tx",
         });
         assert_eq!(line, expected);
     }
@@ -242,7 +253,7 @@ mod tests {
         let line = entry(false).combined(Duration::from_micros(1234));
         assert_eq!(
             line,
-            "10.0.0.7 - - [21/Nov/2026:16:55:03 +0000] \"PUT /kv HTTP/1.1\" 201 17 \"-\" \
+            "10.0.0.7 - - [21/Nov/2026:16:55:03 +0000] \"PUT /kv HTTP/1.1\" 201 17 \"http://h/kv\" \
              \"an \\\"agent\\\"\\x09x\" 1.234 n2 abc\n"
         );
     }

@@ -109,7 +109,7 @@ fn moves(text: &mut Text, changes: &[Change]) {
     let so = |state: ChangeState| changes.iter().filter(|change| change.state == state).count();
     let open = changes.iter().find(|change| change.phase.is_some());
     let ratio = open.map(|open| match open.keys.total {
-        Some(total) if total > 0 => open.keys.done as f64 / total as f64,
+        Some(total) if total > 0 => (open.keys.done as f64 / total as f64).min(1.0),
         _ => 0.0,
     });
     let hold = changes.iter().find_map(|change| change.longest_hold_us).map(Duration::from_micros);

@@ -50,7 +50,7 @@ fn requests(text: &mut Text, sum: &Snapshot) {
             family.value(&[("method", method), ("class", class)], count);
         }
     }
-    let help = "From the head of a data request to the end of its answer.";
+    let help = "From the head of a request with a key to the end of its answer.";
     let mut family = text.family("keyway_request_duration_seconds", Kind::Histogram, help);
     for (method, latency) in methods().zip(&sum.latency) {
         family.histogram(&[("method", method)], latency);
