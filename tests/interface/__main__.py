@@ -5,7 +5,7 @@ import sys
 import unittest
 
 SUBJECTS = {
-    "metrics": ["test_metrics"],
+    "metrics": ["test_metrics", "test_alerts", "test_dashboard", "test_scraping"],
 }
 
 
