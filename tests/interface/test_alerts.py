@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from . import prometheus
-from .keyway import Keyway
+from .keyway import ROOT, Keyway
 
 CASES = Path(__file__).with_name("alerts.yml")
 
@@ -27,6 +27,11 @@ class Alerts(unittest.TestCase):
         for rule in prometheus.rules():
             fires = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == rule["alert"]}
             self.assertEqual(fires, {True, False}, rule["alert"])
+
+    def test_each_alert_has_a_section_that_says_what_to_do_and_no_other_has_one(self):
+        sections = [line for line in (ROOT / "docs/operate.md").read_text().splitlines() if line.startswith("**Keyway")]
+        told = {section.split("**")[1].rstrip(".") for section in sections}
+        self.assertEqual(told, {rule["alert"] for rule in prometheus.rules()})
 
     def test_the_rules_name_only_metrics_that_are_there(self):
         keyway = Keyway(nodes=1)

@@ -1,9 +1,9 @@
-"""What `/admin/metrics` says, in the eyes of Prometheus."""
+"""What `/admin/metrics` says, in the eyes of Prometheus, and what the documents say of it."""
 
 import unittest
 
 from . import prometheus
-from .keyway import Keyway, eventually
+from .keyway import ROOT, Keyway, eventually
 
 
 class Metrics(unittest.TestCase):
@@ -44,3 +44,11 @@ class Metrics(unittest.TestCase):
     def test_a_change_shows(self):
         self.assertIn("\nkeyway_change_open 0\n", self.after_traffic)
         self.assertIn("\nkeyway_change_open 1\n", self.during_a_change)
+
+    def test_the_documents_name_every_metric_and_none_that_is_not_there(self):
+        known = prometheus.families(self.during_a_change)
+        for document in ROOT.glob("docs/*.md"):
+            for name in prometheus.named_in(document.read_text()):
+                self.assertIsNotNone(prometheus.family_of(name, known), f"{name} in {document.name}")
+        described = prometheus.named_in((ROOT / "docs/operate.md").read_text())
+        self.assertEqual(set(known) - described, set())
