@@ -11,7 +11,10 @@ use kvnode::problem::{Kind, Problem};
 
 use super::answer::Fault;
 
-/// The parameters of a request, decoded.
+/// The one parameter that is no text.
+const KEY: &str = "key";
+
+/// The parameters of a request, decoded; all but the key.
 #[derive(Debug, Default)]
 pub(super) struct Query(BTreeMap<&'static str, String>);
 
@@ -28,8 +31,9 @@ impl Query {
                     known => format!("`{name}` is unknown; known are {}", known.join(", ")),
                 }));
             };
-            let value = String::from_utf8(value.into_owned())
-                .map_err(|_| bad_query(format!("`{name}` is not UTF-8 text")))?;
+            // A key is any bytes, and read as the data path reads it (`hashring::query::key`).
+            let value = if name == KEY { Ok(String::new()) } else { String::from_utf8(value.into_owned()) };
+            let value = value.map_err(|_| bad_query(format!("`{name}` is not UTF-8 text")))?;
             if found.insert(*known, value).is_some() {
                 return Err(bad_query(format!("`{name}` stands twice")));
             }
@@ -83,6 +87,15 @@ mod tests {
             assert_eq!(query(text).unwrap().switch("dry_run").unwrap(), on, "{text}");
         }
         assert!(query("dry_run=maybe").unwrap().switch("dry_run").is_err());
+    }
+
+    #[test]
+    fn a_key_may_be_any_bytes_but_stands_once() {
+        let of = |text: &str| Query::of(&format!("/admin/locate?{text}").parse().unwrap(), &["key", "with"]);
+        of("key=%ff%00&with=n9").unwrap();
+        for bad in ["key=a&key=b", "with=%ff", "key=%f"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -242,6 +242,13 @@ async fn every_metric_has_a_help_line_and_nodes_have_labels() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_no_text_is_located_as_it_is_routed() {
+    let fixture = Fixture::new();
+    let place = fixture.get("/admin/locate?key=%ff%00").await.json();
+    assert_eq!(place["position"], Position::of(b"\xff\0").to_string());
+}
+
+#[tokio::test]
 async fn the_arcs_around_a_key_lead_clockwise_to_its_owner() {
     let fixture = Fixture::new();
     for n in 0..50 {
