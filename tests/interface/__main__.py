@@ -6,6 +6,7 @@ import unittest
 
 SUBJECTS = {
     "metrics": ["test_metrics", "test_alerts", "test_dashboard", "test_scraping"],
+    "openapi": ["test_openapi", "test_requests"],
 }
 
 
