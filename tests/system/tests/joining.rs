@@ -157,7 +157,7 @@ fn a_leaving_node_asks_again_when_its_removal_is_cancelled() {
         };
         let cancel = |id: Value| {
             let client = cluster.admin().client();
-            async move { client.ask("DELETE", &format!("/admin/changes/{id}")).send().await.is(200) }
+            async move { client.ask("DELETE", format!("/admin/changes/{id}")).send().await.is(200) }
         };
         eventually(secs(20), "its removal waits", || async {
             let removals = removals().await;
