@@ -76,10 +76,12 @@ impl Asker {
             let beat = beat(&view, &name, last.as_ref(), behind);
             let heard = self.ask(&url, &beat).await;
             let caught_up = heard.as_ref().is_ok_and(|status| status.epoch >= view.epoch);
+            // After a silence one answer is not enough: the next one is asked for at once.
+            let is_back = last.is_none();
             last = heard.as_ref().ok().cloned();
             self.errands.hear(name.clone(), heard);
-            let pause =
-                if view.open.is_some() || view.cleaning.is_some() || !caught_up { BUSY } else { CALM };
+            let is_busy = view.open.is_some() || view.cleaning.is_some() || !caught_up || is_back;
+            let pause = if is_busy { BUSY } else { CALM };
             // A new decision is brought at once.
             let _ = timeout(about(pause), views.changed()).await;
         }

@@ -283,8 +283,7 @@ impl Decider {
                 let unknown = halted && node.boot != Some(status.boot);
                 unknown || refusal(&self.view, &target.name, node, status).is_some()
             });
-            let down = self.sight.is_down(&target.name, target.health.is_down(), now);
-            target.health.set_down(barred || down);
+            target.health.set_down(barred || self.sight.is_down(&target.name, now));
         }
         let mut heard = self.board.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = (self.sight.clone(), self.plan.clone());

@@ -55,7 +55,8 @@ fn node(
     let looping = child.is_some_and(|child| child.state == ChildState::CrashLooping);
     let member = view.nodes.get(name);
     // What people see is down with the first question that stays unanswered.
-    let up = sight.is_up(view, name, now.steady) && seen.is_some_and(|seen| seen.silent_since.is_none());
+    let heard = seen.is_some_and(|seen| seen.silent_since.is_none());
+    let up = sight.is_up(view, name, now.steady) && heard && !sight.is_down(name, now.steady);
     let state = match () {
         () if up => NodeState::Up,
         () if looping => NodeState::CrashLooping,

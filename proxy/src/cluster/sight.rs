@@ -44,6 +44,8 @@ pub struct Seen {
     pub silent_since: Option<Duration>,
     /// Why.
     pub error: Option<String>,
+    /// It was silent for too long, and has not answered often enough since.
+    down: bool,
     /// How often in a row it has answered.
     answers: u32,
     /// Since when its part in the open change is in trouble.
@@ -58,9 +60,10 @@ impl Sight {
         seen.trouble_since = if troubled { seen.trouble_since.or(Some(now)) } else { None };
         seen.status = Some(status);
         seen.heard = Some(now);
+        seen.answers = seen.answers.saturating_add(1);
+        seen.down = seen.is_down(now) && seen.answers < ANSWERS;
         seen.silent_since = None;
         seen.error = None;
-        seen.answers = seen.answers.saturating_add(1);
     }
 
     /// A node did not answer.
@@ -69,6 +72,7 @@ impl Sight {
         seen.silent_since.get_or_insert(now);
         seen.error = Some(error);
         seen.answers = 0;
+        seen.down = seen.is_down(now);
     }
 
     /// Forgets nodes that are no members.
@@ -123,15 +127,10 @@ impl Sight {
     }
 
     /// Whether requests for a node should fail at once instead of trying. Such a node comes back with a few answers in
-    /// a row, one that `was_down` no sooner, so that a network which comes and goes does not make requests wait again and
-    /// again.
+    /// a row, so that a network which comes and goes does not make requests wait again and again.
     #[must_use]
-    pub fn is_down(&self, name: &NodeName, was_down: bool, now: Duration) -> bool {
-        let Some(seen) = self.nodes.get(name) else { return was_down };
-        match seen.silent_since {
-            Some(since) => was_down || since + SILENT <= now,
-            None => was_down && seen.answers < ANSWERS,
-        }
+    pub fn is_down(&self, name: &NodeName, now: Duration) -> bool {
+        self.nodes.get(name).is_some_and(|seen| seen.is_down(now))
     }
 
     /// Whether a node's part in the open change has been in trouble for longer than a second.
@@ -162,6 +161,12 @@ impl Sight {
     }
 }
 
+impl Seen {
+    fn is_down(&self, now: Duration) -> bool {
+        self.down || self.silent_since.is_some_and(|since| since + SILENT <= now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,17 +175,22 @@ mod tests {
     fn a_node_is_down_after_a_silence_and_up_again_after_some_answers() {
         let (mut sight, name) = (Sight::default(), "n1".parse().unwrap());
         let at = Duration::from_millis;
-        assert!(!sight.is_down(&name, false, at(0)), "nothing is known yet");
-        sight.miss(&name, "no answer".to_owned(), at(100));
-        assert!(!sight.is_down(&name, false, at(2099)));
-        assert!(sight.is_down(&name, false, at(2100)));
+        let silent = || "no answer".to_owned();
+        assert!(!sight.is_down(&name, at(0)), "nothing is known yet");
+        sight.miss(&name, silent(), at(100));
+        assert!(!sight.is_down(&name, at(2099)));
+        assert!(sight.is_down(&name, at(2100)));
+        // Also where no question fell into the time since then.
         sight.hear(&name, status(), at(2200));
-        assert!(sight.is_down(&name, true, at(2200)), "one answer may be luck");
-        sight.miss(&name, "no answer".to_owned(), at(2300));
-        assert!(sight.is_down(&name, true, at(2300)), "it was");
+        assert!(sight.is_down(&name, at(2200)), "one answer may be luck");
+        sight.miss(&name, silent(), at(2300));
+        assert!(sight.is_down(&name, at(2300)), "it was");
         sight.hear(&name, status(), at(2400));
         sight.hear(&name, status(), at(2500));
-        assert!(!sight.is_down(&name, true, at(2500)));
+        assert!(!sight.is_down(&name, at(2500)));
+        sight.miss(&name, silent(), at(2600));
+        sight.hear(&name, status(), at(2700));
+        assert!(!sight.is_down(&name, at(2700)), "a short silence needs no proof");
     }
 
     fn status() -> Status {
