@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from .keyway import ROOT
+from tests.started import ROOT
 
 ALERTS = ROOT / "config/alerts.yml"
 DASHBOARD = ROOT / "config/grafana-dashboard.json"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import yaml
 
+from tests.started import ROOT
+
 from . import prometheus
-from .keyway import ROOT, Keyway
+from .keyway import Keyway
 
 CASES = Path(__file__).with_name("alerts.yml")
 
@@ -35,7 +37,7 @@ class Alerts(unittest.TestCase):
 
     def test_the_rules_name_only_metrics_that_are_there(self):
         keyway = Keyway(nodes=1)
-        self.addCleanup(keyway.stop)
+        self.addCleanup(keyway.close)
         known = prometheus.families(keyway.metrics())
         for rule in prometheus.rules():
             for name in prometheus.named_in(rule["expr"]):

@@ -2,20 +2,22 @@
 
 import unittest
 
+from tests.started import ROOT, eventually
+
 from . import prometheus
-from .keyway import ROOT, Keyway, eventually
+from .keyway import Keyway
 
 
 class Metrics(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.keyway = Keyway()
-        cls.addClassCleanup(cls.keyway.stop)
+        cls.addClassCleanup(cls.keyway.close)
         cls.at_start = cls.keyway.metrics()
         cls.keyway.fill()
         cls.after_traffic = cls.keyway.metrics()
         change = cls.keyway.begin_change()
-        eventually("the change moves", 30, lambda: cls._moves(change))
+        eventually("the change moves", lambda: cls._moves(change), 30)
         cls.during_a_change = cls.keyway.metrics()
         cls.texts = {"at start": cls.at_start, "after traffic": cls.after_traffic, "in a change": cls.during_a_change}
 

@@ -6,7 +6,9 @@ import unittest
 import yaml
 from openapi_spec_validator import validate
 
-from .keyway import ROOT, Keyway
+from tests.started import ROOT
+
+from .keyway import Keyway
 
 OPENAPI = ROOT / "docs/openapi.yaml"
 HTTP = ROOT / "docs/http.md"
@@ -124,5 +126,5 @@ class OpenApi(unittest.TestCase):
 
     def test_the_version_is_that_of_the_program(self):
         keyway = Keyway(nodes=1)
-        self.addCleanup(keyway.stop)
+        self.addCleanup(keyway.close)
         self.assertEqual(self.document["info"]["version"], keyway.told("GET", "/admin/stats.json")["version"])

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from .keyway import ROOT, SECRET, TOKEN, Keyway
+from tests.started import ROOT
+
+from .keyway import SECRET, TOKEN, Keyway
 from .test_openapi import openapi
 
 HERE = Path(__file__).parent
@@ -51,7 +53,7 @@ class Requests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.keyway = Keyway()
-        cls.addClassCleanup(cls.keyway.stop)
+        cls.addClassCleanup(cls.keyway.close)
         cls.keyway.fill(50)
         # One change that is done, one on hold, and one that waits behind it.
         cls.keyway.told("PATCH", "/admin/nodes/n2?wait=30s", json={"weight": 2})

@@ -11,8 +11,10 @@ from pathlib import Path
 import requests
 import yaml
 
+from tests.started import eventually
+
 from . import prometheus
-from .keyway import TOKEN, Keyway, eventually
+from .keyway import TOKEN, Keyway
 
 # Enough for rates over Grafana's shortest interval.
 SCRAPES = 8
@@ -27,7 +29,7 @@ class Prometheus:
         settings = yaml.safe_load(prometheus.SCRAPING.read_text())
         settings["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         (job,) = settings["scrape_configs"]
-        job["static_configs"][0]["targets"] = [keyway.address]
+        job["static_configs"][0]["targets"] = [keyway.listen]
         for name, text in {
             "prometheus.yml": yaml.safe_dump(settings),
             settings["rule_files"][0]: prometheus.ALERTS.read_text(),
@@ -68,13 +70,13 @@ class Scraping(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.keyway = Keyway()
-        cls.addClassCleanup(cls.keyway.stop)
+        cls.addClassCleanup(cls.keyway.close)
         cls.keyway.fill(20)
         cls.prometheus = Prometheus(cls.keyway)
         cls.addClassCleanup(cls.prometheus.stop)
-        eventually("it listens", 30, lambda: cls.prometheus.port)
+        eventually("it listens", lambda: cls.prometheus.port, 30)
         cls.keyway.begin_change()
-        eventually("it has scraped some times", 60, cls._scraped)
+        eventually("it has scraped some times", cls._scraped, 60)
 
     @classmethod
     def _scraped(cls):

@@ -12,7 +12,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from .keyway import eventually
+from tests.started import eventually
 
 # Names that lead to this machine without being names of it.
 STRANGER = "proxy.example"

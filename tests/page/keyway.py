@@ -1,84 +1,25 @@
-"""A Keyway of its own: a started program on a free port, in a temporary folder."""
+"""A Keyway of its own, as the tests of the page ask it."""
 
 import json
-import os
-import select
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from urllib.parse import quote
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.started import Started, eventually
 
 
-def program():
-    """What `KEYWAY_BIN` names, or the release build."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = Path(os.environ.get("KEYWAY_BIN", target / "release/keyway"))
-    if not path.exists():
-        raise SystemExit(f"{path} is not there: cargo build --release, or name a program with KEYWAY_BIN")
-    return path
-
-
-def eventually(what, look, limit=20):
-    """Looks until `look` gives something true, and gives that."""
-    until = time.monotonic() + limit
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {limit} s: {what}. At the last look: {seen!r}")
-        time.sleep(0.05)
-
-
-class Keyway:
+class Keyway(Started):
     """One proxy with its nodes. `close` ends it and deletes its folder."""
 
     def __init__(self, nodes=3, token=None):
         self.token = token
-        self.folder = Path(tempfile.mkdtemp(prefix="keyway-page-"))
-        self.nodes = nodes
-        self.listen = "127.0.0.1:0"
-        self.start()
+        variables = {"KEYWAY_ADMIN_TOKEN": token} if token else {}
+        super().__init__(["--nodes", str(nodes), "--workers", "1"], variables)
 
     def start(self):
         """Starts it; once more, where it listened before."""
-        variables = {key: value for key, value in os.environ.items() if not key.startswith("KEYWAY_")}
-        if self.token:
-            variables["KEYWAY_ADMIN_TOKEN"] = self.token
-        command = [program(), "serve", "--listen", self.listen, "--nodes", str(self.nodes), "--workers", "1"]
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--data", self.folder / "data"], stdout=subprocess.PIPE, stderr=log, text=True, env=variables
-            )
-        if not select.select([self.process.stdout], [], [], 60)[0]:
-            raise AssertionError(f"keyway is not ready after 60 s: {(self.folder / 'log').read_text()}")
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError(f"keyway ended: {(self.folder / 'log').read_text()}")
-        self.listen = json.loads(line)["listen"]
-        self.url = f"http://{self.listen}"
+        super().start()
         eventually("all nodes are up", lambda: all(node["state"] == "up" for node in self.ring()["nodes"]))
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stdout.close()
-
-    def close(self):
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, method, path, body=None):
         """The answer's document; a problem is one, too."""

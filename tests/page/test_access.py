@@ -2,8 +2,10 @@
 
 from selenium.webdriver.common.keys import Keys
 
+from tests.started import eventually
+
 from .browser import STRANGER, PageTest
-from .keyway import Keyway, eventually
+from .keyway import Keyway
 
 TOKEN = "a-token-of-the-tests"
 

@@ -4,10 +4,12 @@ from urllib.parse import quote
 
 from selenium.webdriver.common.keys import Keys
 
+from tests.started import eventually
+
 from . import impostor
 from .browser import PageTest
 from .impostor import Impostor
-from .keyway import Keyway, eventually
+from .keyway import Keyway
 
 
 class OfARealKeyway(PageTest):

@@ -4,8 +4,10 @@ import time
 
 from selenium.webdriver.common.keys import Keys
 
+from tests.started import eventually
+
 from .browser import PageTest
-from .keyway import Keyway, eventually
+from .keyway import Keyway
 
 
 class Orders(PageTest):

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from tests.started import eventually
+
 from . import impostor
 from .browser import PageTest
 from .impostor import Impostor
-from .keyway import Keyway, eventually
+from .keyway import Keyway
 
 
 def audit(name):

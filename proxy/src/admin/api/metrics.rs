@@ -4,6 +4,7 @@
 
 mod cluster;
 mod data_path;
+mod process;
 mod text;
 
 use http::StatusCode;
@@ -22,6 +23,7 @@ pub(super) fn show<C: Control>(parts: &Parts<C>, call: &Call) -> Result<Answer, 
         .value(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.family("keyway_start_time_seconds", Kind::Gauge, "When the proxy started, in seconds since 1970.")
         .value(&[], parts.history.started_at().as_secs_f64());
+    process::write(&mut text);
     if let Some(metrics) = parts.metrics.get() {
         data_path::write(&mut text, &metrics.snapshot());
     }

@@ -36,7 +36,9 @@ let told = 0;
 /** Shows these samples, oldest first, taken every so many milliseconds. */
 export function showCharts(all, everyMs) {
   if (charts.length === 0) build();
-  samples = all;
+  // A clock that was set, or a machine that slept, leaves samples outside of what the axis shows.
+  const newest = all.at(-1)?.at_ms;
+  samples = all.filter((sample) => sample.at_ms <= newest && newest - sample.at_ms <= SPANS.at(-1)[0]);
   every = everyMs ?? 1000;
   if (cursor !== null && samples[0]?.at_ms > cursor) cursor = null;
   draw();

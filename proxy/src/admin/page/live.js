@@ -30,8 +30,9 @@ export class Live {
     this.#again = this.#looking;
     if (this.#looking) return;
     this.#looking = true;
+    let stats = null;
     try {
-      await this.#take();
+      stats = await this.#take();
       this.#asleep = false;
     } catch (problem) {
       this.#failures += 1;
@@ -43,6 +44,8 @@ export class Live {
       this.#looking = false;
       this.#plan();
     }
+    // Outside: a mistake of this page is no silence of the proxy.
+    if (stats) this.#told.stats(stats, this.#samples);
   }
 
   async #take() {
@@ -57,7 +60,7 @@ export class Live {
     this.#samples.splice(0, this.#samples.length - KEPT_SAMPLES);
     this.#failures = 0;
     this.lastGood = Date.now();
-    this.#told.stats(stats, this.#samples);
+    return stats;
   }
 
   #path() {

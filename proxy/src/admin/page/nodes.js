@@ -11,8 +11,8 @@ import { button, region } from "./tables.js";
 /** The mark of each state: a shape besides the colour and the word. */
 const MARKS = { up: "✓", down: "✕", joining: "…", "crash-looping": "↻" };
 const SPARK = { width: 60, height: 18, slots: 60 };
-/** Looks that the means are taken over. */
-const LOOKS = 10;
+/** The time that means are taken over. */
+const MEANS_MS = 10_000;
 /** From so many nodes on they can be filtered by name. */
 const FILTERED_FROM = 12;
 
@@ -101,8 +101,10 @@ function means({ name, vitals }) {
   }
   const looks = before.get(name) ?? [];
   if (looks.length && looks.at(-1).commits > vitals.commits) looks.length = 0;
-  looks.push(vitals);
-  looks.splice(0, looks.length - LOOKS);
+  const now = Date.now();
+  looks.push({ ...vitals, now });
+  // After a pause, such as that of a hidden tab, the looks before it say nothing of the last seconds.
+  while (now - looks[0].now > MEANS_MS) looks.shift();
   before.set(name, looks);
   const grown = (member) => vitals[member] - looks[0][member];
   const reads = grown("cache_hits") + grown("cache_misses");
