@@ -50,7 +50,7 @@ def families(text):
 
 def named_in(text):
     """The metrics of ours that a text names."""
-    return set(re.findall(r"\bkeyway_[a-z0-9_]+", text))
+    return set(re.findall(r"\b(?:keyway|process)_[a-z0-9_]+", text))
 
 
 def family_of(name, known):
