@@ -17,7 +17,7 @@ use hashring::NodeName;
 use http::StatusCode;
 
 pub use cell::{Counter, Gauge};
-pub use histogram::{Histogram, HistogramSnapshot};
+pub use histogram::{Histogram, HistogramSnapshot, LONGEST};
 pub use method::MethodKind;
 pub use node::NodeMetrics;
 pub use snapshot::{NodeSnapshot, Snapshot};

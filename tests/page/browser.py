@@ -14,6 +14,8 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.started import eventually
 
+from .keyway import Keyway
+
 # Names that lead to this machine without being names of it.
 STRANGER = "proxy.example"
 
@@ -137,10 +139,15 @@ class Page:
 
 
 class PageTest(unittest.TestCase):
-    """One browser for all tests of a class. None of them may leave a complaint on the console."""
+    """One browser and one Keyway for all tests of a class. None of them may leave a complaint on the console."""
+
+    # How the Keyway is started.
+    STARTED = {"nodes": 3}
 
     @classmethod
     def setUpClass(cls):
+        cls.keyway = Keyway(**cls.STARTED)
+        cls.addClassCleanup(cls.keyway.close)
         cls.profile = Path(tempfile.mkdtemp(prefix="keyway-browser-"))
         cls.addClassCleanup(shutil.rmtree, cls.profile, ignore_errors=True)
         cls.browser = driver(cls.profile)

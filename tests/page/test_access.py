@@ -5,17 +5,12 @@ from selenium.webdriver.common.keys import Keys
 from tests.started import eventually
 
 from .browser import STRANGER, PageTest
-from .keyway import Keyway
 
 TOKEN = "a-token-of-the-tests"
 
 
 class WithAToken(PageTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.keyway = Keyway(nodes=1, token=TOKEN)
-        cls.addClassCleanup(cls.keyway.close)
+    STARTED = {"nodes": 1, "token": TOKEN}
 
     def test_it_is_asked_for_refused_if_wrong_and_kept_in_this_tab_only(self):
         page = self.page
@@ -54,11 +49,7 @@ class WithAToken(PageTest):
 
 
 class WithoutAToken(PageTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.keyway = Keyway(nodes=1)
-        cls.addClassCleanup(cls.keyway.close)
+    STARTED = {"nodes": 1}
 
     def test_who_is_not_on_the_machine_of_the_proxy_reads_why_not(self):
         self.page.open(self.keyway.url.replace("127.0.0.1", STRANGER))

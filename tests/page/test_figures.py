@@ -16,8 +16,6 @@ class OfARealKeyway(PageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.keyway = Keyway()
-        cls.addClassCleanup(cls.keyway.close)
         cls.keyway.put(200, b"v" * 500)
 
     def setUp(self):
@@ -92,11 +90,7 @@ class OfARealKeyway(PageTest):
 
 
 class OfADocument(PageTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.keyway = Keyway(nodes=1)
-        cls.addClassCleanup(cls.keyway.close)
+    STARTED = {"nodes": 1}
 
     def serve(self, stats):
         fake = Impostor(self.keyway, stats)

@@ -7,15 +7,12 @@ from selenium.webdriver.common.keys import Keys
 from tests.started import eventually
 
 from .browser import PageTest
-from .keyway import Keyway
 
 
 class Orders(PageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.keyway = Keyway()
-        cls.addClassCleanup(cls.keyway.close)
         # Slow enough to watch at 100 kB/s, and quick without a limit.
         cls.keyway.put(400, b"v" * 2000)
 

@@ -7,7 +7,6 @@ from tests.started import eventually
 from . import impostor
 from .browser import PageTest
 from .impostor import Impostor
-from .keyway import Keyway
 
 
 def audit(name):
@@ -53,11 +52,7 @@ def troubled(names):
 
 
 class Reading(PageTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.keyway = Keyway(nodes=1)
-        cls.addClassCleanup(cls.keyway.close)
+    STARTED = {"nodes": 1}
 
     def serve(self, stats):
         fake = Impostor(self.keyway, stats)

@@ -189,7 +189,8 @@ fn speed(before: &Snapshot, now: &Snapshot, time: Duration) -> Speed {
     )
 }
 
-fn in_ms(time: Duration) -> u64 {
+/// In whole milliseconds, as the documents have times.
+pub(super) fn in_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

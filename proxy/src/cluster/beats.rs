@@ -92,32 +92,27 @@ impl Asker {
     /// its keys.
     async fn say_goodbye(&self, name: &NodeName, url: &str, id: Option<Id>, own: bool) {
         // One that never said hello has nothing to give.
-        while id.is_some() {
+        let Some(id) = id else { return };
+        loop {
             let view = self.view();
-            if view.nodes.contains_key(name) {
-                return;
-            }
-            let (cluster, view) = (view.cluster, Some((*view).clone()));
-            let goodbye = Beat { cluster, view, expect: id, erase: false };
-            // Whoever else answers there now: the node does not.
-            let Err(error) = self.ask(url, &goodbye).await else { return };
-            tracing::debug!(url, error, "a removed node could not be told");
             // An own one is being stopped.
-            if own {
+            if view.nodes.contains_key(name) || self.tell_removed(&view, url, id).await || own {
                 return;
             }
             sleep(GOODBYE).await;
         }
     }
 
-    /// Brings the view, which does not name it, to a node that is known by its id.
-    pub(super) async fn tell_removed(&self, url: &str, id: Id) {
-        let view = self.view();
+    /// Brings `view`, which does not name it, to a node that is known by its id; whether somebody answered there. Whoever
+    /// that is: the node does not.
+    pub(super) async fn tell_removed(&self, view: &View, url: &str, id: Id) -> bool {
         let goodbye =
-            Beat { cluster: view.cluster, view: Some((*view).clone()), expect: Some(id), erase: false };
-        if let Err(error) = self.ask(url, &goodbye).await {
+            Beat { cluster: view.cluster, view: Some(view.clone()), expect: Some(id), erase: false };
+        let told = self.ask(url, &goodbye).await;
+        if let Err(error) = &told {
             tracing::debug!(url, error, "a removed node could not be told");
         }
+        told.is_ok()
     }
 
     /// Where an own node really listens.

@@ -268,7 +268,7 @@ impl Control for Coordinator {
         if let Err(refusal) = &accepted
             && refusal.kind == problem::Kind::WasRemoved
         {
-            self.asker.tell_removed(&hello.url, hello.id).await;
+            self.asker.tell_removed(&self.view(), &hello.url, hello.id).await;
         }
         match accepted? {
             Accepted::Queued(id) | Accepted::Same(id) => Ok(Joined::Queued(id)),

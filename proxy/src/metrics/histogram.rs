@@ -9,6 +9,8 @@ const DOUBLINGS: usize = 26;
 /// Buckets per doubling: a quantile is wrong by 19 % at most, which is what a coarse histogram is for.
 const PER_DOUBLING: usize = 4;
 const BUCKETS: usize = DOUBLINGS * PER_DOUBLING;
+/// The limit of the last bucket. Whatever is longer is counted there, too.
+pub const LONGEST: Duration = Duration::from_micros(1 << DOUBLINGS);
 
 /// Durations by size. Only one thread may write it, as with [`Counter`].
 #[derive(Debug)]

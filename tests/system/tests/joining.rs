@@ -1,5 +1,8 @@
 //! Nodes that ask to be taken in with `--join`.
 
+use std::sync::Arc;
+
+use harness::history::History;
 use harness::{Cluster, Node, Setup, eventually, secs, story};
 use serde_json::{Value, json};
 
@@ -88,10 +91,7 @@ fn joining_by_itself_can_be_switched_off() {
 #[test]
 fn a_node_that_is_told_to_stop_leaves_first_where_it_was_started_so() {
     story(secs(120), || async {
-        let cluster = Cluster::start().await;
-        let history = filled(&cluster, 1000).await;
-        let mut node = leaving("guest", &cluster).await;
-        in_the_ring(&cluster, "guest").await;
+        let (cluster, history, mut node) = with_a_guest(1000).await;
         assert!(!node.client().ask("GET", "/").send().await.text().is_empty());
         node.process.terminate();
         assert!(node.process.ended(secs(60)).await.success());
@@ -104,13 +104,9 @@ fn a_node_that_is_told_to_stop_leaves_first_where_it_was_started_so() {
 #[test]
 fn a_second_signal_stops_a_leaving_node_at_once_and_it_stays_a_member() {
     story(secs(120), || async {
-        let cluster = Cluster::start().await;
-        let history = filled(&cluster, 500).await;
-        let mut node = leaving("guest", &cluster).await;
-        in_the_ring(&cluster, "guest").await;
+        let (cluster, history, mut node) = with_a_guest(500).await;
         // Its removal has to wait, so that it is still there for the second signal.
-        let held = cluster.admin().client().ask("POST", "/add-server");
-        held.json(&json!({"paused": true})).send().await.is(202);
+        hold_up(&cluster).await;
         node.process.terminate();
         let log = cluster.scratch().log("guest");
         eventually(secs(15), "the node says that it is leaving", || {
@@ -142,13 +138,9 @@ fn a_node_that_was_not_taken_in_stops_at_once_although_it_would_leave_first() {
 #[test]
 fn a_leaving_node_asks_again_when_its_removal_is_cancelled() {
     story(secs(120), || async {
-        let cluster = Cluster::start().await;
-        let history = filled(&cluster, 500).await;
-        let mut node = leaving("guest", &cluster).await;
-        in_the_ring(&cluster, "guest").await;
+        let (cluster, history, mut node) = with_a_guest(500).await;
         // Its removal waits behind this one, so that it can be cancelled.
-        let held = cluster.admin().client().ask("POST", "/add-server");
-        let held = held.json(&json!({"paused": true})).send().await.json()["id"].clone();
+        let held = hold_up(&cluster).await;
         node.process.terminate();
         let removals = || async {
             let changes = cluster.admin().changes().await;
@@ -175,6 +167,23 @@ fn a_leaving_node_asks_again_when_its_removal_is_cancelled() {
         assert_eq!(cluster.admin().ring().await.names(), ["n1", "n2", "n3"]);
         all_there(&cluster, &history).await;
     });
+}
+
+/// A cluster with so many keys, and a node in it that leaves when it is told to stop.
+async fn with_a_guest(keys: u32) -> (Cluster, Arc<History>, Node) {
+    let cluster = Cluster::start().await;
+    let history = filled(&cluster, keys).await;
+    let node = leaving("guest", &cluster).await;
+    in_the_ring(&cluster, "guest").await;
+    (cluster, history, node)
+}
+
+/// Puts a change on hold that all others wait for; its number.
+async fn hold_up(cluster: &Cluster) -> Value {
+    let order = cluster.admin().client().ask("POST", "/add-server");
+    let answer = order.json(&json!({"paused": true})).send().await;
+    answer.is(202);
+    answer.json()["id"].clone()
 }
 
 async fn leaving(name: &str, cluster: &Cluster) -> Node {

@@ -1,6 +1,6 @@
 //! `GET /admin/stats.json`: the ring, the nodes, the traffic and the changes, for programs and for the page.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use hashring::NodeName;
 use http::header::LOCATION;
@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use super::{changes, ring};
 use crate::admin::answer::{self, Answer, Fault};
 use crate::admin::documents::{Report, Samples, Stats, Traffic};
-use crate::admin::history::{self, History};
+use crate::admin::history::{self, History, in_ms};
 use crate::admin::query::Query;
 use crate::admin::{Call, Parts};
 use crate::control::{Control, NodeReport};
@@ -70,8 +70,4 @@ fn report(name: &NodeName, report: &NodeReport, counted: &NodeSnapshot, history:
         errors: counted.errors(),
         requests_history: history.requests_of(name),
     }
-}
-
-fn in_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

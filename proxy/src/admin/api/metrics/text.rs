@@ -3,13 +3,10 @@
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-use crate::metrics::HistogramSnapshot;
+use crate::metrics::{HistogramSnapshot, LONGEST};
 
 /// Shorter than any answer over a network: what is below need not be told apart.
 const SHORTEST: Duration = Duration::from_micros(32);
-
-/// The limit of a histogram's last bucket: 2^26 us.
-const LONGEST: Duration = Duration::from_micros(1 << 26);
 
 /// What a family's values are.
 #[derive(Debug, Clone, Copy)]
