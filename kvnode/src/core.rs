@@ -187,6 +187,11 @@ pub struct Core<T> {
     /// When the next bite may be taken.
     sweep_at: Duration,
     sweep_trouble: Option<String>,
+    /// Clients' writes that the sources were not told of, and all reads that they were.
+    writes: u64,
+    reads: u64,
+    /// A client has written since the last bite.
+    clients_write: bool,
     cleaned: Option<u64>,
     disk_full: bool,
     effects: Vec<Effect<T>>,
@@ -214,6 +219,9 @@ impl<T> Core<T> {
             sweeps: VecDeque::new(),
             sweep_at: Duration::ZERO,
             sweep_trouble: None,
+            writes: 0,
+            reads: 0,
+            clients_write: false,
             cleaned: None,
             disk_full: false,
             effects: Vec::new(),
@@ -229,7 +237,11 @@ impl<T> Core<T> {
     /// [`EngineError`]: the node must stop.
     pub fn handle(&mut self, command: Command<T>, now: Now) -> Result<(), EngineError> {
         match command {
-            Command::Write(write, route, reply) => self.write(write, &route, reply, now),
+            Command::Write(write, route, reply) => {
+                self.clients_write = true;
+                self.writes += 1;
+                self.write(write, &route, reply, now)
+            }
             Command::Beat(beat, reply) => self.beat(*beat, reply, now),
             Command::Message(message, reply) => {
                 self.take_message(&message, reply);
@@ -299,7 +311,11 @@ impl<T> Core<T> {
         else {
             return;
         };
-        match sweep.bite(&mut self.staging, &self.fence) {
+        let clients_wait = std::mem::take(&mut self.clients_write);
+        if clients_wait {
+            self.sweep_at = now.steady + sweep::REST;
+        }
+        match sweep.bite(&mut self.staging, &self.fence, clients_wait) {
             Ok(finished) => {
                 self.sweep_trouble = None;
                 if finished && let Some(done) = self.sweeps.pop_front() {

@@ -1,13 +1,14 @@
 //! What the writer must not wait for: sending to new owners, reading pages, counting.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hashring::{NodeName, RangeSet};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::runtime::Handle;
 
+use crate::background;
 use crate::client::Client;
 use crate::core::Command;
 use crate::handover::message::{Ack, Message};
@@ -19,6 +20,27 @@ use crate::writer::Queue;
 
 /// How long one message may take, its sync at the receiver included.
 const MESSAGE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Rests in the middle of long work, as long as the last part of it took, while clients write.
+struct Breath<'a> {
+    queue: &'a Queue,
+    writes: u64,
+    since: Instant,
+}
+
+impl<'a> Breath<'a> {
+    fn new(queue: &'a Queue) -> Self {
+        Self { queue, writes: queue.writes(), since: Instant::now() }
+    }
+
+    fn take(&mut self) {
+        let writes = self.queue.writes();
+        if writes != self.writes {
+            std::thread::sleep(self.since.elapsed());
+        }
+        (self.writes, self.since) = (writes, Instant::now());
+    }
+}
 
 /// Does the writer's errands on the runtime, and queues what comes of them.
 #[derive(Debug, Clone)]
@@ -63,21 +85,29 @@ impl Courier {
         ranges: Arc<RangeSet>,
         from: (Option<StoreKey>, Limit),
     ) {
-        let courier = self.clone();
-        self.runtime.spawn_blocking(move || {
-            let read = page(&*courier.engine, &ranges, from.0.as_ref(), from.1);
+        let (engine, queue) = (Arc::clone(&self.engine), self.queue.clone());
+        let told = to.clone();
+        let begun = background::run("pages", move || {
+            let read = page(&*engine, &ranges, from.0.as_ref(), from.1);
             let read = read.map_err(|error| error.to_string());
-            courier.queue.push(Command::Page { to, session, read });
+            queue.push(Command::Page { to, session, read });
         });
+        if let Err(error) = begun {
+            self.queue.push(Command::Page { to: told, session, read: Err(error.to_string()) });
+        }
     }
 
     /// Counts from the state at this call.
     pub(crate) fn count(&self, peer: NodeName, side: Side, session: u64, ranges: Arc<RangeSet>) {
         let state = self.engine.snapshot();
-        let queue = self.queue.clone();
-        self.runtime.spawn_blocking(move || {
-            let tally = count(&*state, &ranges).map_err(|error| error.to_string());
+        let (queue, told) = (self.queue.clone(), peer.clone());
+        let begun = background::run("count", move || {
+            let mut breath = Breath::new(&queue);
+            let tally = count(&*state, &ranges, || breath.take()).map_err(|error| error.to_string());
             queue.push(Command::Counted { peer, side, session, tally });
         });
+        if let Err(error) = begun {
+            self.queue.push(Command::Counted { peer: told, side, session, tally: Err(error.to_string()) });
+        }
     }
 }

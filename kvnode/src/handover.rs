@@ -7,5 +7,6 @@
 //! `docs/moving.md` tells the protocol and why each rule is there.
 
 pub mod message;
+mod pace;
 pub mod source;
 pub mod target;

@@ -19,6 +19,7 @@
 //!
 //! Imports go one way: `cli -> serve -> http -> node -> writer -> core -> {fence, handover} -> store`.
 
+mod background;
 mod census;
 pub mod cli;
 pub mod client;

@@ -95,6 +95,11 @@ impl Queue {
         (Self { sender, shared }, receiver)
     }
 
+    /// How many of clients' writes were committed so far.
+    pub(crate) fn writes(&self) -> u64 {
+        self.shared.meter.writes()
+    }
+
     /// Queues a command of the node itself, or of another node: their number is bounded by their senders.
     pub(crate) fn push(&self, command: Command<Waiter>) {
         // The writer is gone only when the node is stopping; whoever waits sees its channel close.

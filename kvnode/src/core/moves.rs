@@ -34,6 +34,7 @@ impl<T> Core<T> {
         result: Result<Ack, String>,
         now: Now,
     ) -> Result<(), EngineError> {
+        self.tell_requests();
         let Some(source) = self.source(to, session) else { return Ok(()) };
         let ranges = source.terms().ranges.clone();
         let (forwards, count) = source.answered(sequence, result, now.steady);
@@ -42,6 +43,14 @@ impl<T> Core<T> {
             self.effects.push(Effect::Count { peer: to.clone(), side: Side::Source, session, ranges });
         }
         Ok(())
+    }
+
+    /// Tells all sources what clients have asked for since the last time.
+    fn tell_requests(&mut self) {
+        let reads = self.staging.reads();
+        let requests = std::mem::take(&mut self.writes) + reads.saturating_sub(self.reads);
+        self.reads = reads;
+        self.sources.values_mut().for_each(|source| source.give_way(requests));
     }
 
     pub(super) fn take_page(
@@ -297,13 +306,17 @@ impl<T> Core<T> {
     /// Takes in a record unless a newer one, or a newer delete, is here already.
     fn import(&mut self, key: &StoreKey, encoded: &Bytes, ranges: &RangeSet) -> Result<(), super::Fault> {
         let record = Record::decode(key, encoded.clone())?;
-        if !ranges.contains(key.position()) || !self.is_newer(key, record.version)? {
+        if !ranges.contains(key.position()) {
             return Ok(());
         }
-        if self.staging.tombstone(key)?.is_some() {
+        let (present, buried) = (self.staging.look(key)?, self.staging.tombstone(key)?);
+        if !is_newer(record.version, present.as_ref(), buried) {
+            return Ok(());
+        }
+        if buried.is_some() {
             self.staging.unbury(key.clone());
         }
-        self.staging.put(key.clone(), record, encoded.clone())?;
+        self.staging.import(key.clone(), present.as_ref(), record, encoded.clone());
         self.staging.hide_where_broken(key);
         Ok(())
     }
@@ -314,20 +327,17 @@ impl<T> Core<T> {
         version: Version,
         ranges: &RangeSet,
     ) -> Result<(), super::Fault> {
-        if !ranges.contains(key.position()) || !self.is_newer(key, version)? {
+        if !ranges.contains(key.position())
+            || !is_newer(version, self.staging.look(key)?.as_ref(), self.staging.tombstone(key)?)
+        {
             return Ok(());
         }
         if holds(Rule::TombstonesStay) {
             self.staging.bury(key.clone(), version);
         }
-        self.staging.remove(key.clone())?;
+        self.staging.sweep(key.clone())?;
         self.staging.hide_where_broken(key);
         Ok(())
-    }
-
-    fn is_newer(&self, key: &StoreKey, version: Version) -> Result<bool, super::Fault> {
-        let here = self.staging.get(key)?.map(|record| record.version).max(self.staging.tombstone(key)?);
-        Ok(here.is_none_or(|here| here < version) || !holds(Rule::NewerWins))
     }
 
     pub(super) fn swept(&mut self, purpose: Purpose) {
@@ -345,4 +355,10 @@ impl<T> Core<T> {
             Purpose::Erase | Purpose::Forget => {}
         }
     }
+}
+
+/// Whether a version is newer than the record, and the delete, that are here.
+fn is_newer(version: Version, present: Option<&Record>, buried: Option<Version>) -> bool {
+    let here = present.map(|record| record.version).max(buried);
+    here.is_none_or(|here| here < version) || !holds(Rule::NewerWins)
 }

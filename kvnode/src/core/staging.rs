@@ -38,10 +38,26 @@ pub(crate) struct Staging {
     engine: Arc<dyn Engine>,
     cache: Arc<ReadCache>,
     batch: Batch,
-    records: HashMap<StoreKey, Option<Record>>,
+    records: HashMap<StoreKey, Staged>,
     tombstones: HashMap<StoreKey, Option<Version>>,
     counts: Counts,
     late: bool,
+}
+
+/// A key's record as it will be after the next commit, changed by it or only read.
+#[derive(Debug)]
+struct Staged {
+    record: Option<Record>,
+    readers: Readers,
+}
+
+/// Whether the read cache is to hold a record, or that there is none, after the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// A client was there: others may follow.
+    Likely,
+    /// What moves in or is swept away in bulk would push out what is being read.
+    Unlikely,
 }
 
 impl Staging {
@@ -63,24 +79,40 @@ impl Staging {
         &self.engine
     }
 
+    /// How often a record was read through the cache so far.
+    pub(crate) fn reads(&self) -> u64 {
+        let (hits, misses) = self.cache.hits_and_misses();
+        hits + misses
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
+    /// The record as it will be after the next commit, for a client's write.
+    pub(crate) fn get(&mut self, key: &StoreKey) -> Result<Option<Record>, Fault> {
+        let record = self.look(key)?;
+        if !self.records.contains_key(key) {
+            self.stage(key.clone(), record.clone(), Readers::Likely);
+        }
+        Ok(record)
+    }
+
     /// The record as it will be after the next commit.
-    pub(crate) fn get(&self, key: &StoreKey) -> Result<Option<Record>, Fault> {
+    pub(crate) fn look(&self, key: &StoreKey) -> Result<Option<Record>, Fault> {
         if let Some(staged) = self.records.get(key) {
-            return Ok(staged.clone());
+            return Ok(staged.record.clone());
         }
         // Not as readers do: the writer must not wait until one of them has filled the cache.
         if let Some(cached) = self.cache.peek(key) {
             return Ok(cached);
         }
         let stored = self.engine.get(Space::Records, &key.0)?;
-        let record = stored.map(|bytes| Record::decode(key, bytes)).transpose()?;
-        // What the writer reads is the newest there is: nobody else changes it.
-        self.cache.set(key, record.clone());
-        Ok(record)
+        Ok(stored.map(|bytes| Record::decode(key, bytes)).transpose()?)
+    }
+
+    fn stage(&mut self, key: StoreKey, record: Option<Record>, readers: Readers) {
+        self.records.insert(key, Staged { record, readers });
     }
 
     /// Stores a record, or deletes what is there.
@@ -98,36 +130,58 @@ impl Staging {
         }
     }
 
+    /// Stores a client's record.
     pub(crate) fn put(&mut self, key: StoreKey, record: Record, encoded: Bytes) -> Result<(), Fault> {
-        self.uncount(&key)?;
+        self.uncount_present(&key)?;
+        self.insert(key, record, encoded, Readers::Likely);
+        Ok(())
+    }
+
+    /// Stores a record that moves here in place of `present`, which was just [looked](Self::look) at.
+    pub(crate) fn import(&mut self, key: StoreKey, present: Option<&Record>, record: Record, encoded: Bytes) {
+        self.uncount(&key, present);
+        self.insert(key, record, encoded, Readers::Unlikely);
+    }
+
+    fn insert(&mut self, key: StoreKey, record: Record, encoded: Bytes, readers: Readers) {
         self.counts.records += 1;
         self.counts.bytes += record.size(&key);
         self.batch.changes.push((Space::Records, key.0.clone(), Some(encoded)));
-        self.records.insert(key, Some(record));
-        Ok(())
+        self.stage(key, Some(record), readers);
     }
 
+    /// Deletes a record for a client.
     pub(crate) fn remove(&mut self, key: StoreKey) -> Result<(), Fault> {
-        self.uncount(&key)?;
+        self.delete(key, Readers::Likely)
+    }
+
+    /// Deletes a record that does not belong here any more.
+    pub(crate) fn sweep(&mut self, key: StoreKey) -> Result<(), Fault> {
+        self.delete(key, Readers::Unlikely)
+    }
+
+    fn delete(&mut self, key: StoreKey, readers: Readers) -> Result<(), Fault> {
+        self.uncount_present(&key)?;
         self.batch.changes.push((Space::Records, key.0.clone(), None));
-        self.records.insert(key, None);
+        self.stage(key, None, readers);
         Ok(())
     }
 
-    fn uncount(&mut self, key: &StoreKey) -> Result<(), Fault> {
-        // A damaged record may be replaced or deleted: that is the way out of the damage.
-        let present = match self.get(key) {
-            Err(Fault::Damaged(_)) => {
-                self.counts.records = self.counts.records.saturating_sub(1);
-                None
-            }
-            other => other?,
-        };
+    fn uncount_present(&mut self, key: &StoreKey) -> Result<(), Fault> {
+        match self.look(key) {
+            Ok(present) => self.uncount(key, present.as_ref()),
+            // A damaged record may be replaced or deleted: that is the way out of the damage.
+            Err(Fault::Damaged(_)) => self.counts.records = self.counts.records.saturating_sub(1),
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    fn uncount(&mut self, key: &StoreKey, present: Option<&Record>) {
         if let Some(record) = present {
             self.counts.records = self.counts.records.saturating_sub(1);
             self.counts.bytes = self.counts.bytes.saturating_sub(record.size(key));
         }
-        Ok(())
     }
 
     /// The version of a forwarded delete that must not be undone by a page.
@@ -163,17 +217,22 @@ impl Staging {
 
     /// Puts everything on disk, then into the read cache.
     pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
-        if self.batch.changes.is_empty() || self.is_late() {
-            return Ok(());
+        if !self.batch.changes.is_empty() {
+            if self.is_late() {
+                return Ok(());
+            }
+            let mut batch = std::mem::take(&mut self.batch);
+            if let Ok(counts) = serde_json::to_vec(&self.counts) {
+                batch.changes.push((Space::Meta, Bytes::from_static(COUNTS), Some(counts.into())));
+            }
+            self.engine.commit(batch)?;
+            self.tombstones.clear();
         }
-        let mut batch = std::mem::take(&mut self.batch);
-        if let Ok(counts) = serde_json::to_vec(&self.counts) {
-            batch.changes.push((Space::Meta, Bytes::from_static(COUNTS), Some(counts.into())));
-        }
-        self.engine.commit(batch)?;
-        self.tombstones.clear();
-        for (key, record) in self.records.drain() {
-            self.cache.set(&key, record);
+        for (key, Staged { record, readers }) in self.records.drain() {
+            match readers {
+                Readers::Likely => self.cache.set(&key, record),
+                Readers::Unlikely => self.cache.remove(&key),
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Deleting whole ranges in small bites, so that clients' writes are never held up by it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashring::{NodeName, RangeSet};
 
@@ -14,6 +15,10 @@ use crate::store::record::{Segment, StoreKey};
 const SMALL: bool = cfg!(feature = "mutants");
 /// Entries of one bite.
 const BITE: Limit = Limit { entries: if SMALL { 1 } else { 512 }, bytes: 4 << 20 };
+/// Of one beside clients' writes, which wait for it.
+const SMALL_BITE: Limit = Limit { entries: if SMALL { 1 } else { 64 }, bytes: 1 << 20 };
+/// And until the next one then.
+pub(super) const REST: Duration = Duration::from_millis(2);
 /// Empty intervals that one bite may look into.
 const BITE_SEGMENTS: usize = if SMALL { 2 } else { 256 };
 
@@ -71,8 +76,14 @@ impl Sweep {
         self.sees_all = true;
     }
 
-    /// Stages one bite; whether nothing is left.
-    pub(crate) fn bite(&mut self, staging: &mut Staging, fence: &Fence) -> Result<bool, Fault> {
+    /// Stages one bite, a small one where `clients_wait`; whether nothing is left.
+    pub(crate) fn bite(
+        &mut self,
+        staging: &mut Staging,
+        fence: &Fence,
+        clients_wait: bool,
+    ) -> Result<bool, Fault> {
+        let limit = if clients_wait { SMALL_BITE } else { BITE };
         for _ in 0..BITE_SEGMENTS {
             let Some(&(low, high)) = self.ranges.segments().get(self.segment) else {
                 if self.space == Space::Records {
@@ -83,7 +94,7 @@ impl Sweep {
             };
             let segment = Segment::new(low, high);
             let bounds = segment.bounds(self.after.as_ref().map(|key| &key.0[..]));
-            let entries = staging.engine().scan(self.space, bounds, BITE)?;
+            let entries = staging.engine().scan(self.space, bounds, limit)?;
             let Some((last, _)) = entries.last() else {
                 self.segment += 1;
                 self.after = None;
@@ -110,7 +121,7 @@ impl Sweep {
             tracing::error!(purpose = ?self.purpose, position = %key.position(), "refused to delete an owned record");
             return Ok(());
         }
-        staging.remove(key.clone())?;
+        staging.sweep(key.clone())?;
         staging.hide_where_broken(&key);
         Ok(())
     }

@@ -13,6 +13,7 @@ use hashring::view::Tally;
 use hashring::{Id, NodeName, RangeSet};
 
 use super::message::{Ack, Frame, Message, Verdict};
+use super::pace::Pace;
 use crate::node::{Write, Written};
 use crate::protocol::{MoveState, MoveStatus, Sequel, Side};
 use crate::rules::{Rule, holds};
@@ -119,7 +120,10 @@ struct Copying {
     reading: bool,
     read_all: bool,
     page: Option<Vec<(StoreKey, Bytes)>>,
-    /// The earliest time for the next page, under a rate limit.
+    pace: Pace,
+    /// Clients' requests since the last page.
+    requests: u64,
+    /// The earliest time for the next page.
     next_page: Duration,
     next_probe: Duration,
     records: u64,
@@ -190,17 +194,22 @@ impl<T> Source<T> {
         self.locks.remove(key).unwrap_or_default()
     }
 
+    /// So many requests of clients came here: the copy gives way to them.
+    pub fn give_way(&mut self, requests: u64) {
+        self.copy.requests += requests;
+    }
+
     /// Sets what the operator may change at any time.
     pub fn tune(&mut self, paused: bool, rate: Option<u64>) {
         self.paused = paused;
         self.rate = rate;
     }
 
-    /// How much one page may hold: under a rate limit, what a quarter of a second allows.
+    /// How much one page may hold: under a rate limit, no more than a quarter of a second allows.
     #[must_use]
     pub fn page_limit(&self) -> Limit {
         let quarter = self.rate.map_or(usize::MAX, |rate| usize::try_from(rate / 4).unwrap_or(usize::MAX));
-        Limit { bytes: PAGE.bytes.min(quarter.max(1)), ..PAGE }
+        Limit { bytes: self.copy.pace.bytes().min(quarter.max(1)), ..PAGE }
     }
 
     /// The new ring serves: no new write is taken; what is under way is finished, then the seal follows.
@@ -361,6 +370,10 @@ impl<T> Source<T> {
                 Frame::Page { entries } => {
                     self.copy.records += entries.len() as u64;
                     self.copy.bytes += frame.size() as u64;
+                    let took = now.saturating_sub(in_flight.first_sent);
+                    let requests = std::mem::take(&mut self.copy.requests);
+                    let rest = self.copy.pace.took(frame.size(), took, requests);
+                    self.copy.next_page = self.copy.next_page.max(now + rest);
                 }
                 Frame::Mark => {
                     count = true;

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Read, Refused, Route, Write, Written};
+use crate::background;
 use crate::census;
 use crate::client::Client;
 use crate::core::{BeatIn, Command, Core, Fault, Identity, Outlook, load};
@@ -309,19 +310,23 @@ impl Node {
     /// [`Refused::Stopped`] where the engine cannot be read.
     pub async fn census(&self, question: CensusQuestion) -> Result<Census, Refused> {
         let inner = self.inner.clone();
-        let counted = tokio::task::spawn_blocking(move || {
+        let (sender, counted) = oneshot::channel();
+        let begun = background::run("census", move || {
             let outlook = inner.shared.outlook();
             let (fence, _) = inner.shared.fence.load();
             let state = inner.engine.snapshot();
-            census::take(&*state, &inner.identity.name, &fence, outlook.as_deref(), question.next)
+            let taken =
+                census::take(&*state, &inner.identity.name, &fence, outlook.as_deref(), question.next);
+            // Whoever asked may be gone.
+            let _ = sender.send(taken.map_err(|error| error.to_string()));
         });
-        match counted.await {
-            Ok(Ok(census)) => Ok(census),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a census failed");
-                Err(Refused::Stopped)
-            }
-            Err(_) => Err(Refused::Stopped),
-        }
+        let counted = match begun {
+            Ok(_) => counted.await.unwrap_or_else(|_| Err("its thread ended".to_owned())),
+            Err(error) => Err(error.to_string()),
+        };
+        counted.map_err(|error| {
+            tracing::error!(error, "a census failed");
+            Refused::Stopped
+        })
     }
 }

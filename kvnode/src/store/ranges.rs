@@ -10,8 +10,8 @@ use super::record::{Damaged, Record, Segment, StoreKey};
 /// How much one page holds: a commit of a few milliseconds at the receiver.
 pub const PAGE: Limit = Limit { entries: 4096, bytes: 512 << 10 };
 
-/// Entries that a count reads at a time.
-const STRIDE: Limit = Limit { entries: 4096, bytes: 8 << 20 };
+/// Entries that a count reads at a time: a millisecond or two.
+const STRIDE: Limit = Limit { entries: 1024, bytes: 4 << 20 };
 
 /// A range could not be read through.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +60,12 @@ pub fn page(
     Ok((entries, true))
 }
 
-/// Counts the records of `ranges`: number, bytes, and the order-independent digest of all.
+/// Counts the records of `ranges`: number, bytes, and the order-independent digest of all. `between` is called after
+/// each part of the way, and may rest.
 ///
 /// # Errors
 /// [`ReadError`] where a record cannot be read.
-pub fn count(source: &dyn Source, ranges: &RangeSet) -> Result<Tally, ReadError> {
+pub fn count(source: &dyn Source, ranges: &RangeSet, mut between: impl FnMut()) -> Result<Tally, ReadError> {
     let mut tally = Tally::default();
     let mut after = None;
     loop {
@@ -76,6 +77,7 @@ pub fn count(source: &dyn Source, ranges: &RangeSet) -> Result<Tally, ReadError>
             return Ok(tally);
         }
         after = entries.into_iter().last().map(|(key, _)| key);
+        between();
     }
 }
 

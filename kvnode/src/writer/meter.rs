@@ -32,6 +32,11 @@ impl Meter {
         self.free_bytes.store(bytes.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
+    /// How many of clients' writes were committed.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     /// Its part of the vitals.
     pub(crate) fn vitals(&self) -> Vitals {
         let free = self.free_bytes.load(Ordering::Relaxed);

@@ -12,12 +12,14 @@ use keyway::cluster::decide::decide;
 use keyway::cluster::requests::cancel;
 use keyway::cluster::sight::{self, Sight};
 use kvnode::core::{BeatIn, Command, Core, Identity, Now, Outlook};
+use kvnode::handover::message::{Frame, Message};
 use kvnode::node::{Operation, Route, Write};
 use kvnode::protocol::Status;
 use kvnode::store::cache::ReadCache;
 use kvnode::store::engine::memory::MemoryEngine;
 use kvnode::store::engine::{Source, Space};
-use kvnode::store::record::StoreKey;
+use kvnode::store::record::{Record, StoreKey};
+use kvnode::version::Version;
 
 const KEYS: u32 = 64;
 
@@ -25,11 +27,12 @@ const KEYS: u32 = 64;
 pub type Scenario = fn() -> Result<(), String>;
 
 /// Every scenario, by what it claims.
-pub const ALL: [(&str, Scenario); 4] = [
+pub const ALL: [(&str, Scenario); 5] = [
     ("a node that is told to delete what it owns does not", told_to_delete_what_it_owns),
     ("a node deletes only what went to an owner that has it", keeps_what_a_lost_owner_took),
     ("a cancelled change has nothing deleted that a lost node took", spares_what_a_lost_node_took),
     ("a new boot of an old owner ends the session that the one before had promised", boot_ends_session),
+    ("a wipe sees what came in the same batch before it", wipes_what_came_just_before),
 ];
 
 /// A member n1, which stores [`KEYS`] keys, and two others.
@@ -233,4 +236,54 @@ fn boot_ends_session() -> Result<(), String> {
         return Err("n1 is not admitted".to_owned());
     }
     if sessions[0] == sessions[1] { Err(format!("the session goes on: {sessions:?}")) } else { Ok(()) }
+}
+
+/// n3 is to own more. A record of the first attempt comes in one batch with the view of the second one and its opening.
+fn wipes_what_came_just_before() -> Result<(), String> {
+    let view = in_the_middle_of(Kind::Reweight, 2)?;
+    let mut again = view.successor();
+    let session = again.epoch;
+    again.open.as_mut().ok_or("no change")?.session = session;
+    let identity = Identity { name: name("n3"), id: Id(13), boot: Id(23), joins: true };
+    let (disk, cache) = (MemoryEngine::new(), Arc::new(ReadCache::new(1 << 20)));
+    let core = Core::open(Arc::new(disk.clone()), cache, identity).map_err(|fault| fault.to_string())?;
+    let mut lone = Lone { core, disk, view: view.clone() };
+
+    let from_n1 = |session, sequence, frame| {
+        let (source_id, source_boot) = (Id(11), Id(21));
+        let frames = vec![frame];
+        Command::Message(Message { session, sequence, from: name("n1"), source_id, source_boot, frames }, ())
+    };
+    let beat = |view: &View| {
+        let outlook = Some(Outlook::of(view.clone(), None));
+        Command::Beat(
+            Box::new(BeatIn { cluster: view.cluster, expect: Some(Id(13)), outlook, erase: false }),
+            (),
+        )
+    };
+    let moves = Outlook::of(view.clone(), None).moves;
+    let (_, _, ranges) = moves
+        .iter()
+        .find(|(from, to, _)| (from, to) == (&name("n1"), &name("n3")))
+        .ok_or("n1 gives nothing")?;
+    let number =
+        (0..KEYS).find(|number| ranges.contains(Position::of(&key(*number)))).ok_or("no key moves")?;
+    let (place, version) = (StoreKey::of(&key(number)), Version(7));
+    let record = Record {
+        version,
+        modified_ms: 0,
+        expiry_ms: 0,
+        content_type: None,
+        content_encoding: None,
+        value: "v".into(),
+    };
+    let put = Frame::Put { record: record.encode(&place), key: place, version };
+
+    lone.does(beat(&view))?;
+    lone.does(from_n1(view.epoch, 1, Frame::Open))?;
+    for command in [from_n1(view.epoch, 2, put), beat(&again)] {
+        lone.core.handle(command, Now::default()).map_err(|error| error.to_string())?;
+    }
+    lone.does(from_n1(session, 1, Frame::Open))?;
+    if lone.has(number)? { Err(format!("key{number} of the first attempt is still here")) } else { Ok(()) }
 }

@@ -21,6 +21,7 @@ use ::fjall::{
 use bytes::Bytes;
 
 use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, Source, Space, is_void};
+use crate::background;
 
 mod debt;
 mod inspect;
@@ -106,7 +107,12 @@ impl FjallEngine {
         if folder.exists() {
             debt::refuse_full(folder, None)?;
         }
-        let engine = open(folder, options, tuning).map_err(|error| explain(folder, &error))?;
+        // The engine's own threads write out and merge tables: they give way as the one does that starts them.
+        let (at, options) = (folder.to_owned(), *options);
+        let opened = background::run("open", move || open(&at, &options, tuning));
+        let opened = opened.map_err(|error| EngineError::new("open", error))?.join();
+        let opened = opened.map_err(|_| EngineError::new("open", "the engine panicked"))?;
+        let engine = opened.map_err(|error| explain(folder, &error))?;
         debt::refuse_full(folder, Some(&engine))?;
         Ok(engine)
     }

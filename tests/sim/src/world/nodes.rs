@@ -155,7 +155,7 @@ impl World {
             }
             Effect::Count { peer, side, session, ranges } => {
                 let Some(node) = self.nodes.get(name) else { return };
-                let tally = count(&*node.disk.snapshot(), &ranges).map_err(|error| error.to_string());
+                let tally = count(&*node.disk.snapshot(), &ranges, || ()).map_err(|error| error.to_string());
                 let delay = self.dice.between(Duration::ZERO, Duration::from_millis(30));
                 let command = Command::Counted { peer, side, session, tally };
                 self.after(delay, Event::Command(name.clone(), boot, command));
