@@ -13,14 +13,25 @@ use tokio::time::{sleep, timeout};
 use super::decide::to_erase;
 use super::decider::{Board, Errands, Local};
 
-/// Between two questions while nothing is going on.
-const CALM: Duration = Duration::from_millis(250);
-/// Between two questions while a change is open, or a node is behind.
-const BUSY: Duration = Duration::from_millis(25);
+/// Between two questions to a node while nothing is going on.
+const CALM: Pace = Pace { pause: Duration::from_millis(250), a_second: 500 };
+/// Between two questions while a change is open, or the node is behind.
+const BUSY: Pace = Pace { pause: Duration::from_millis(25), a_second: 1000 };
+/// However many nodes there are, each is asked this often: one that was not heard for a second counts as gone.
+const LONGEST: Duration = Duration::from_millis(600);
 /// A node that takes longer counts as silent.
 const DEADLINE: Duration = Duration::from_secs(1);
 /// Between two attempts to tell a node that it was removed.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How often nodes are asked.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// Between two questions to one of a few nodes.
+    pause: Duration,
+    /// Questions to all of many nodes, so that they take only a small part of the proxy's processor.
+    a_second: u32,
+}
 
 /// Who asks, and what it needs for that.
 #[derive(Debug, Clone)]
@@ -81,9 +92,9 @@ impl Asker {
             last = heard.as_ref().ok().cloned();
             self.errands.hear(name.clone(), heard);
             let is_busy = view.open.is_some() || view.cleaning.is_some() || !caught_up || is_back;
-            let pause = if is_busy { BUSY } else { CALM };
+            let pace = if is_busy { BUSY } else { CALM };
             // A new decision is brought at once.
-            let _ = timeout(about(pause), views.changed()).await;
+            let _ = timeout(about(pace.among(view.nodes.len())), views.changed()).await;
         }
     }
 
@@ -147,6 +158,15 @@ impl Asker {
     }
 }
 
+impl Pace {
+    /// Between two questions to one of so many nodes.
+    fn among(self, nodes: usize) -> Duration {
+        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+        let share = Duration::from_secs(nodes.into()) / self.a_second;
+        share.clamp(self.pause, LONGEST)
+    }
+}
+
 /// A tenth more or less, so that the nodes are not all asked at the same moment, time after time.
 fn about(pause: Duration) -> Duration {
     let chance = f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX);
@@ -159,4 +179,16 @@ fn beat(view: &View, name: &NodeName, last: Option<&Status>, behind: bool) -> Be
     let brings = behind && expect.is_some();
     let erase = last.and_then(|status| to_erase(view, name, status)).is_some();
     Beat { cluster: view.cluster, view: brings.then(|| view.clone()), expect, erase }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_nodes_are_asked_less_often_but_never_too_seldom() {
+        let pauses = |pace: Pace| [3, 100, 150, 100_000].map(|nodes| pace.among(nodes).as_millis());
+        assert_eq!(pauses(CALM), [250, 250, 300, 600]);
+        assert_eq!(pauses(BUSY), [25, 100, 150, 600]);
+    }
 }
