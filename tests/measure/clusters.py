@@ -107,9 +107,7 @@ class Cluster:
     def segments(self):
         """How many segments with data the proxy has sent to its nodes so far: about as many as it made writes, as a
         node's socket takes each at once."""
-        command = ["ss", "-tniH", "state", "established"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        return segments(said.stdout, {member.port for member in self.members})
+        return segments_to({member.port for member in self.members})
 
     def stop(self):
         """Ends all of it; the nodes at the same time, as there may be many."""
@@ -119,6 +117,13 @@ class Cluster:
         for program in [self.proxy, *self.members]:
             if program:
                 program.stop()
+
+
+def segments_to(ports):
+    """How many segments with data this machine's connections to these ports have sent so far."""
+    command = ["ss", "-tniH", "state", "established"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return segments(said.stdout, ports)
 
 
 def segments(text, ports):

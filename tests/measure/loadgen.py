@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import time
 
@@ -16,23 +17,44 @@ def binary():
     return os.environ["LOADGEN_BIN"]
 
 
-def run(folder, port, *, mix="read-only", clients, keys, size=100, seconds=0, rate=None, preload=False, timeout="10s",
-        cores=(OTHER_CORE,)):
-    """One run: requests, requests and bytes a second, p50 and p99 in milliseconds, and how many failed. With `preload`
-    every key is written once before; without `seconds` that is all."""
-    row = folder / "loadgen.csv"
-    row.unlink(missing_ok=True)
-    command = ["run", "--quiet", "--allow-errors", "--target", f"http://127.0.0.1:{port}", "--mix", mix, "--keys", keys,
-               "--clients", clients, "--value-size", size, "--timeout", timeout, "--csv", row,
-               "--cpu", ",".join(map(str, cores)), "--threads", len(cores)]
-    command += ["--duration", f"{seconds}s"] if seconds else ["--requests", 1]
-    command += ["--preload"] if preload else []
-    command += ["--rate", rate] if rate else []
-    said = subprocess.run([binary(), *map(str, command)], capture_output=True, text=True, timeout=seconds + PATIENCE)
-    if said.returncode:
-        raise SystemExit(f"loadgen {' '.join(map(str, command))}\n{said.stdout}{said.stderr}")
-    with row.open(newline="") as file:
-        return figures(next(csv.DictReader(file)), "FAILED" in said.stdout)
+class Run:
+    """One that goes on beside what else is done meanwhile: `folder` is for its row, the rest is as for `run`."""
+
+    def __init__(self, folder, port, *, mix="read-only", clients, keys, size=100, seconds=0, rate=None, preload=False,
+                 timeout="10s", cores=(OTHER_CORE,)):
+        self.row, self.patience, self.told = folder / "loadgen.csv", seconds + PATIENCE, False
+        self.row.unlink(missing_ok=True)
+        command = ["run", "--quiet", "--allow-errors", "--target", f"http://127.0.0.1:{port}", "--mix", mix,
+                   "--keys", keys, "--clients", clients, "--value-size", size, "--timeout", timeout, "--csv", self.row,
+                   "--cpu", ",".join(map(str, cores)), "--threads", len(cores)]
+        command += ["--duration", f"{seconds}s"] if seconds else ["--requests", 1]
+        command += ["--preload"] if preload else []
+        command += ["--rate", rate] if rate else []
+        self.command = [binary(), *map(str, command)]
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(self):
+        """Lets it end at the next second. It keeps what it measured, and says that it was told to."""
+        self.told = True
+        self.process.send_signal(signal.SIGINT)
+
+    def figures(self):
+        """What it measured, once it is over: requests, requests and bytes a second, p50 and p99 in milliseconds, and
+        how many failed."""
+        try:
+            said, complained = self.process.communicate(timeout=self.patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            said, complained = self.process.communicate()
+        if self.process.returncode and not self.told:
+            raise SystemExit(f"{' '.join(self.command)}\n{said}{complained}")
+        with self.row.open(newline="") as file:
+            return figures(next(csv.DictReader(file)), "FAILED" in said)
+
+
+def run(folder, port, **shape):
+    """One run from beginning to end. With `preload` every key is written once before; without `seconds` that is all."""
+    return Run(folder, port, **shape).figures()
 
 
 def figures(row, failed=False):

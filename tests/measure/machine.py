@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 # The proxy has a core for itself; the load and everything behind the proxy share the other one.
@@ -52,9 +53,20 @@ def version_of(*command):
 
 def free_port():
     """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(number):
+    """Different ports that nobody listens on.
+
+    >>> len(set(free_ports(300)))
+    300
+    """
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def pin(pid, *cores):

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
-from .machine import OTHER_CORE, PROXY_CORE, free_port, pin
+from .machine import OTHER_CORE, PROXY_CORE, free_port, free_ports, pin
 
 
 class Program:
@@ -108,16 +109,28 @@ def nginx_begin(folder, name):
     )
 
 
-def origin(folder):
-    """nginx that answers every request with 100 bytes, over HTTP/1.1 and over HTTP/2: a server that costs little."""
-    port, http2, file = free_port(), free_port(), folder / "origin.conf"
-    file.write_text(
-        f"{nginx_begin(folder, 'origin')}  server {{\n    listen 127.0.0.1:{port};\n    listen 127.0.0.1:{http2} http2;\n"
-        f'    location / {{ return 200 "{"x" * 100}"; }}\n  }}\n}}\n'
-    )
-    program = Program("origin", ["nginx", "-c", file], OTHER_CORE, port=port)
-    program.http2 = http2
-    return program
+@dataclass
+class Origin:
+    """What a proxy is told of a server: where it takes HTTP/1.1 and HTTP/2, and the processes behind that."""
+
+    port: int
+    http2: int
+    pids: list
+
+
+class Origins(Program):
+    """nginx that answers every request with 100 bytes: so many servers in one process, which cost little."""
+
+    def __init__(self, folder, number):
+        ports, file = free_ports(2 * number), folder / f"origins{number}.conf"
+        pairs = list(zip(ports[:number], ports[number:]))
+        listen = "".join(f"    listen 127.0.0.1:{port};\n    listen 127.0.0.1:{http2} http2;\n" for port, http2 in pairs)
+        file.write_text(
+            f"{nginx_begin(folder, f'origins{number}')}  server {{\n{listen}"
+            f'    location / {{ return 200 "{"x" * 100}"; }}\n  }}\n}}\n'
+        )
+        super().__init__(f"origins{number}", ["nginx", "-c", file], OTHER_CORE, port=ports[0])
+        self.each = [Origin(port, http2, self.pids) for port, http2 in pairs]
 
 
 def haproxy(folder, origins, http2, name):
@@ -134,8 +147,7 @@ def haproxy(folder, origins, http2, name):
         f"frontend f\n  bind 127.0.0.1:{port}\n  default_backend b\n"
         f"backend b\n  balance url_param key\n  hash-type consistent\n{servers}\n"
     )
-    pids = [pid for origin in origins for pid in origin.pids]
-    return Program(name, ["haproxy", "-db", "-f", file], PROXY_CORE, port=port, behind=pids, ready="/kv?key=a")
+    return Program(name, ["haproxy", "-db", "-f", file], PROXY_CORE, port=port, behind=pids_of(origins), ready="/kv?key=a")
 
 
 def nginx(folder, origins, name):
@@ -149,8 +161,12 @@ def nginx(folder, origins, name):
         f"  server {{\n    listen 127.0.0.1:{port};\n    location / {{\n      proxy_pass http://nodes;\n"
         '      proxy_http_version 1.1;\n      proxy_set_header Connection "";\n    }\n  }\n}\n'
     )
-    pids = [pid for origin in origins for pid in origin.pids]
-    return Program(name, ["nginx", "-c", file], PROXY_CORE, port=port, behind=pids, ready="/kv?key=a")
+    return Program(name, ["nginx", "-c", file], PROXY_CORE, port=port, behind=pids_of(origins), ready="/kv?key=a")
+
+
+def pids_of(origins):
+    """The processes behind all of these, each once."""
+    return sorted({pid for origin in origins for pid in origin.pids})
 
 
 def webdis(folder):

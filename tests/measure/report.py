@@ -60,10 +60,13 @@ def table(title, turns, columns=None):
 
 
 def goal(text, turns, key, ours, theirs, at_most=None, at_least=None):
-    """Whether a goal is reached: the whole interval of a ratio on the right side."""
+    """Whether a goal is reached: the whole interval of a ratio on the right side. Without a bound only the ratio."""
     median, low, high = ratio([run[key] for run in turns[ours]], [run[key] for run in turns[theirs]])
-    bound, word = verdict(low, high, at_most, at_least)
-    print(f"- {text}, {ours} / {theirs}: {median:.3f} (95 %: {low:.3f} to {high:.3f}); goal {bound}: {word}")
+    said = f"- {text}, {ours} / {theirs}: {median:.3f} (95 %: {low:.3f} to {high:.3f})"
+    if at_most is not None or at_least is not None:
+        bound, word = verdict(low, high, at_most, at_least)
+        said += f"; goal {bound}: {word}"
+    print(said)
 
 
 def limit(text, values, unit, at_most=None, at_least=None):

@@ -52,7 +52,7 @@ def options():
     add("--points", type=int, default=256, help="points of each node in `nodes` (256)")
     add("--connections", type=int, nargs="+", help="busy ones (1 10 100 1000 10000; quick up to 1000)")
     add("--idle", type=int, help="idle connections (10000; quick 1000)")
-    add("--keys", type=int, nargs="+", help="on one node (1000 10000 100000 1000000; quick up to 100000)")
+    add("--keys", type=int, nargs="+", help="on one node (1000 .. 5000000; quick up to 100000)")
     out = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "growth"
     add("--out", type=Path, default=out, help="tables and pictures go here")
     chosen = parser.parse_args()

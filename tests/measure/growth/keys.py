@@ -20,7 +20,7 @@ COLUMNS = [
 def measure(scope):
     """One number after the other, each in a folder of its own."""
     turns, rows = {}, []
-    for keys in scope.chosen.keys or scope.pick([1000, 10_000, 100_000], [1000, 10_000, 100_000, 1_000_000]):
+    for keys in scope.chosen.keys or scope.pick([1000, 10_000, 100_000], [1000, 10_000, 100_000, 1_000_000, 5_000_000]):
         turns[f"{keys:,} keys"] = runs = one_number(scope, keys)
         rows += [{"keys": keys, **run} for run in runs]
     report.table("One kvnode by its keys of 100 bytes; reads by 16 clients, then by one alone", turns, COLUMNS)

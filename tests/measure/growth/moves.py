@@ -1,4 +1,4 @@
-"""How fast keys move to a node that joins, while nobody else asks for anything."""
+"""How fast keys move to a node that joins, and what clients notice of it."""
 
 from datetime import datetime
 
@@ -11,10 +11,14 @@ COLUMNS = [
     ("s from plan to done", "{lasted:.2f}"), ("records/s", "{record_rate:,.0f}"), ("MB/s", "{megabytes:,.1f}"),
     ("writes held ms", "{hold:.1f}"),
 ]
+UNDER_LOAD = [
+    ("offered/s", "{offered:,.0f}"), ("requests/s", "{rate:,.0f}"), ("p50 ms", "{p50:.2f}"), ("p99 ms", "{p99:.2f}"),
+    ("errors", "{errors:.0f}"), *COLUMNS,
+]
 
 
 def measure(scope):
-    """Small values, then large ones."""
+    """Small values, then large ones, while nobody else asks for anything; then small ones with clients."""
     turns, rows = {}, []
     cases = [("100 B", 100, scope.pick(100_000, 1_000_000)), ("1 MiB", 2**20, scope.pick(256, 2048))]
     for label, size, keys in cases:
@@ -27,19 +31,59 @@ def measure(scope):
     report.limit("records of 100 B moved", [run["record_rate"] for run in small], "records/s", at_least=120_000)
     report.limit("values of 1 MiB moved", [run["megabytes"] for run in large], "MB/s", at_least=150)
     scope.keep("moves", rows, {})
+    under_load(scope)
 
 
 def moved(scope, label, size, keys):
     """One change: a second node joins."""
+    cluster = filled(scope, label, size, keys)
+    change = joined(cluster)
+    cluster.stop()
+    return speed(change)
+
+
+def filled(scope, label, size, keys):
+    """One node that has every key."""
     cluster = scope.started(Cluster(scope.binary, scope.folder / label, 1, workers=0, pinned=False))
     loadgen.fill(scope.folder, cluster.port, keys, size=size, clients=256 if size < 2**20 else 16, cores=(0, 1))
     calm(cluster.behind)
+    return cluster
+
+
+def joined(cluster):
+    """Lets a second node join; the change, once it is done."""
     url = cluster.one_more("joins")
     change = cluster.ask("/add-server?wait=10m", "POST", {"url": url}, patience=660)
     if change["state"] != "done":
         raise SystemExit(f"the change is not done after ten minutes: {change}")
-    cluster.stop()
-    return speed(change)
+    return change
+
+
+def under_load(scope):
+    """What clients notice of a change: half reads, half writes, at half of what they get at most."""
+    turns, rows, keys = {"before": [], "during": []}, [], scope.pick(100_000, 1_000_000)
+    for number in range(scope.pick(1, min(3, scope.chosen.rounds))):
+        cluster = filled(scope, f"busy{number}", 100, keys)
+        shape = {"mix": "ycsb-a", "clients": 64, "keys": keys, "cores": (0, 1)}
+        peak = loadgen.run(scope.folder, cluster.port, seconds=scope.chosen.seconds, **shape)["rate"]
+        shape |= {"rate": round(peak / 2), "seconds": scope.chosen.seconds}
+        calm(cluster.behind)
+        before = loadgen.run(scope.folder, cluster.port, **shape)
+        load = loadgen.Run(scope.folder, cluster.port, **{**shape, "seconds": 660})
+        change = speed(joined(cluster))
+        load.end()
+        during = load.figures()
+        cluster.stop()
+        for when, run in [("before", before), ("during", during)]:
+            turns[when].append({**change, **run, "offered": peak / 2})
+            rows.append({"when": when, **turns[when][-1]})
+    report.table("The same with clients at half of what they get at most", turns, UNDER_LOAD)
+    print()
+    report.goal("p99", turns, "p99", "during", "before", at_most=2)
+    report.limit("records of 100 B moved meanwhile", [run["record_rate"] for run in turns["during"]], "records/s",
+                 at_least=20_000)
+    report.limit("longest write hold", [run["hold"] for run in turns["during"]], "ms", at_most=20)
+    scope.keep("moves-under-load", rows, {})
 
 
 def speed(change):

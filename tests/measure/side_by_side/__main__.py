@@ -34,7 +34,7 @@ def proxies(stack, folder, binary, chosen):
     origins = [started(programs.kvnode(binary, folder, number)) for number in range(3)]
     for program in [ours, *origins]:
         wrk.preload(program.port, chosen.keys)
-    cheap = [started(programs.origin(folder))] * 3
+    cheap = started(programs.Origins(folder, 3)).each
     peers = []
     for behind, suffix in [(origins, ""), (cheap, "+nginx")]:
         peers.append(started(programs.haproxy(folder, behind, http2=True, name=f"haproxy-h2{suffix}")))
