@@ -16,7 +16,7 @@ const SMALL: bool = cfg!(feature = "mutants");
 /// Entries of one bite.
 const BITE: Limit = Limit { entries: if SMALL { 1 } else { 512 }, bytes: 4 << 20 };
 /// Of one beside clients' writes, which wait for it.
-const SMALL_BITE: Limit = Limit { entries: if SMALL { 1 } else { 64 }, bytes: 1 << 20 };
+const SMALL_BITE: Limit = Limit { entries: if SMALL { 1 } else { 128 }, bytes: 1 << 20 };
 /// And until the next one then.
 pub(super) const REST: Duration = Duration::from_millis(2);
 /// Empty intervals that one bite may look into.

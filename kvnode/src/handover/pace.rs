@@ -15,6 +15,8 @@ const BESIDE_CLIENTS: Duration = Duration::from_millis(2);
 const REST: Duration = Duration::from_micros(100);
 /// But no longer than this many times what the page took, so that it comes to an end under any load.
 const LONGEST_REST: u32 = 2;
+/// Nor than this: a page that took seconds was held up by something else.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Below this, what a message costs by itself would be most of it.
 const SMALLEST: usize = 64 << 10;
 
@@ -44,7 +46,8 @@ impl Pace {
         let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
         // Up slowly and down fast: one page that was quick says little.
         self.bytes = fitting.clamp(self.bytes / 2, self.bytes + self.bytes / 8).clamp(SMALLEST, PAGE.bytes);
-        REST.saturating_mul(u32::try_from(requests).unwrap_or(u32::MAX)).min(time * LONGEST_REST)
+        let rest = REST.saturating_mul(u32::try_from(requests).unwrap_or(u32::MAX));
+        rest.min(time * LONGEST_REST).min(LONGEST_PAUSE)
     }
 }
 
@@ -80,7 +83,9 @@ mod tests {
 
     #[test]
     fn the_copy_rests_for_each_request_and_never_for_ever() {
-        let rests = |requests| Pace::default().took(1000, Duration::from_millis(3), requests).as_micros();
-        assert_eq!([rests(0), rests(1), rests(20), rests(u64::MAX)], [0, 100, 2000, 6000]);
+        let rests =
+            |ms, requests| Pace::default().took(1000, Duration::from_millis(ms), requests).as_micros();
+        assert_eq!([rests(3, 0), rests(3, 1), rests(3, 20), rests(3, u64::MAX)], [0, 100, 2000, 6000]);
+        assert_eq!(rests(1900, u64::MAX), 100_000);
     }
 }

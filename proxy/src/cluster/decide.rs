@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hashring::view::REMEMBERED_CHANGES;
 use hashring::view::{
-    Change, Cleaning, FinishedChange, Kind, Node, OpenChange, Outcome, Phase, Receipt, Removed,
+    Change, Cleaning, FinishedChange, Kind, Lost, Node, OpenChange, Outcome, Phase, Receipt, Removed,
 };
 use hashring::{Id, NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Sequel, Side, Status};
@@ -232,9 +232,10 @@ fn admit(view: &View, plan: &Plan, sight: &Sight) -> Option<View> {
 /// Opens the first change that waits, once all is cleaned: what was moved away must not lie where it may come back
 /// to. Only dead nodes that are to be removed by force are not waited for.
 fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
-    let mut next = view.successor();
     let gone = |change: &Change| change.force && !sight.is_up(view, &change.node, now.steady);
-    let mut change = next.queue.remove(first(view, gone)?)?;
+    let place = first(view, gone).filter(|place| *place < view.queue.len())?;
+    let mut next = view.successor();
+    let mut change = next.queue.remove(place)?;
     next.cleaning = None;
     // It came back while this waited: its keys can be moved after all.
     if !gone(&change) {
@@ -286,11 +287,19 @@ fn begin(view: &View, sight: &Sight, now: Now) -> Option<View> {
 /// Takes note of nodes that are back although they were given up. Late words of a dead one do not count: it has not
 /// acted on the decision that gave it up.
 fn notice(view: &View, sight: &Sight) -> Option<View> {
-    let mut next = view.successor();
-    for (name, lost) in &mut next.lost {
-        lost.back |= sight.member(view, name).is_some_and(|status| status.epoch >= lost.since);
+    let is_back = |name: &NodeName, lost: &Lost| {
+        !lost.back && sight.member(view, name).is_some_and(|status| status.epoch >= lost.since)
+    };
+    let back: Vec<&NodeName> =
+        view.lost.iter().filter(|(name, lost)| is_back(name, lost)).map(|(name, _)| name).collect();
+    if back.is_empty() {
+        return None;
     }
-    (next.lost != view.lost).then_some(next)
+    let mut next = view.successor();
+    for name in back {
+        next.lost.get_mut(name).into_iter().for_each(|lost| lost.back = true);
+    }
+    Some(next)
 }
 
 /// Lets old owners delete what they kept for a node that is back: if that dies later, it must not be taken for what

@@ -22,6 +22,9 @@ use crate::view::Bridge;
 /// Time passes for decisions at least this often.
 const TICK: Duration = Duration::from_millis(100);
 
+/// For each node, the time between two looks at what was heard: a look goes over all nodes, and each is heard by itself.
+const LOOK: Duration = Duration::from_micros(100);
+
 /// Something for the decider to do.
 type Errand = Box<dyn FnOnce(&mut Decider) + Send>;
 
@@ -136,15 +139,20 @@ impl Decider {
     pub(super) fn run(mut self, errands: &Receiver<Errand>) {
         self.show();
         self.keep_children();
+        let mut looked = Instant::now();
         loop {
             match errands.recv_timeout(TICK) {
                 Ok(errand) => errand(&mut self),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while let Ok(errand) = errands.try_recv() {
+            let pause = LOOK * u32::try_from(self.view.nodes.len()).unwrap_or(u32::MAX);
+            while let Ok(errand) =
+                errands.recv_timeout((looked + pause.min(TICK)).duration_since(Instant::now()))
+            {
                 errand(&mut self);
             }
+            looked = Instant::now();
             self.decide();
             self.show();
         }
