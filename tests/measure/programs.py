@@ -121,15 +121,15 @@ class Origin:
 class Origins(Program):
     """nginx that answers every request with 100 bytes: so many servers in one process, which cost little."""
 
-    def __init__(self, folder, number):
-        ports, file = free_ports(2 * number), folder / f"origins{number}.conf"
+    def __init__(self, folder, number, name="origins"):
+        ports, file = free_ports(2 * number), folder / f"{name}.conf"
         pairs = list(zip(ports[:number], ports[number:]))
         listen = "".join(f"    listen 127.0.0.1:{port};\n    listen 127.0.0.1:{http2} http2;\n" for port, http2 in pairs)
         file.write_text(
-            f"{nginx_begin(folder, f'origins{number}')}  server {{\n{listen}"
+            f"{nginx_begin(folder, name)}  server {{\n{listen}"
             f'    location / {{ return 200 "{"x" * 100}"; }}\n  }}\n}}\n'
         )
-        super().__init__(f"origins{number}", ["nginx", "-c", file], OTHER_CORE, port=ports[0])
+        super().__init__(name, ["nginx", "-c", file], OTHER_CORE, port=ports[0])
         self.each = [Origin(port, http2, self.pids) for port, http2 in pairs]
 
 

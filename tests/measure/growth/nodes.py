@@ -5,7 +5,7 @@ points as a hundred times three as shipped), more links with fewer requests in e
 question to each node how it is (idle core). The clusters that are not measured stand still meanwhile.
 
 The second of them nobody escapes who keeps a connection to each node. HAProxy at its best, in front of as many servers,
-shows how much of the growth that is: its servers are ports of one nginx, which costs less than nodes would.
+shows how much of the growth that is: each of its servers is an nginx of its own, as each node is a process.
 """
 
 import time
@@ -52,8 +52,10 @@ def measure(scope):
             report.goal("proxy CPU per request", turns, "own", label, peer.label, at_most=0.85)
         for label, candidate in [*clusters, *((peer.label, peer) for peer in peers)]:
             size = {"ring": label, "nodes": candidate.size, "points_each": candidate.points, "clients": connections}
-            rows += [{**size, "proxy": candidate.name, **run} for run in turns[label]]
-    few = {"series": "proxy,points_each,clients", "x": "nodes", "x_steps": "log", "shape": "points"}
+            ring = ", large ring" if candidate.points == SHIPPED * LARGE else ""
+            size["proxy"] = f"{candidate.name}{ring}, {connections} clients"
+            rows += [{**size, **run} for run in turns[label]]
+    few = {"series": "proxy", "x": "nodes", "x_steps": "log"}
     scope.keep("nodes", rows, {
         "nodes-cpu": {**few, "y": "cpu_us", "title": "Processor time of the proxy per request, by nodes on the ring"},
         "nodes-gathered": {**few, "y": "requests_per_write", "title": "Requests in each write to a node, by nodes"},
@@ -108,7 +110,8 @@ class Peer:
 
     def __init__(self, scope, size):
         self.label, self.size = f"haproxy-h2, {size} servers", size
-        servers = scope.started(programs.Origins(scope.folder, size)).each
+        origins = (scope.started(programs.Origins(scope.folder, 1, f"{size}-{number}")) for number in range(size))
+        servers = [origin.each[0] for origin in origins]
         self.ports = {server.http2 for server in servers}
         self.program = scope.started(programs.haproxy(scope.folder, servers, http2=True, name=f"haproxy{size}"))
 
