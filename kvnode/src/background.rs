@@ -8,7 +8,7 @@ use std::thread;
 /// gets done under any load.
 const LATER: i32 = 10;
 
-/// Runs `work` in a thread that gives way; threads that it starts give way, too.
+/// Runs `work` in a thread that gives way.
 ///
 /// # Errors
 /// The system gives no more threads.

@@ -21,7 +21,6 @@ use ::fjall::{
 use bytes::Bytes;
 
 use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, Source, Space, is_void};
-use crate::background;
 
 mod debt;
 mod inspect;
@@ -37,6 +36,9 @@ const MAX_VALUE: usize = u32::MAX as usize;
 const ENTRY: usize = 64;
 /// Values from this size on are stored apart from their keys, each in a piece of its own.
 const SEPARATE: u32 = 16 << 10;
+/// Size of a file of large values. A merge rewrites one in four of those with much dead in them, so that what is dead in
+/// three of them stays: they are a quarter as large as fjall makes them by default.
+const LARGE_FILE: u64 = 16 << 20;
 /// Files that are kept open. A process may usually have 1024, and connections need some.
 const OPEN_FILES: usize = 400;
 /// Threads that write out and merge tables. The first one of several leaves merges to the others: while they are busy, it
@@ -107,12 +109,7 @@ impl FjallEngine {
         if folder.exists() {
             debt::refuse_full(folder, None)?;
         }
-        // The engine's own threads write out and merge tables: they give way as the one does that starts them.
-        let (at, options) = (folder.to_owned(), *options);
-        let opened = background::run("open", move || open(&at, &options, tuning));
-        let opened = opened.map_err(|error| EngineError::new("open", error))?.join();
-        let opened = opened.map_err(|_| EngineError::new("open", "the engine panicked"))?;
-        let engine = opened.map_err(|error| explain(folder, &error))?;
+        let engine = open(folder, options, tuning).map_err(|error| explain(folder, &error))?;
         debt::refuse_full(folder, Some(&engine))?;
         Ok(engine)
     }
@@ -292,7 +289,10 @@ fn open(folder: &Path, options: &Options, tuning: Tuning) -> Result<FjallEngine,
                 .data_block_compression_policy(CompressionPolicy::all(compression));
             let separate = tuning.separate_from.filter(|_| space == Space::Records);
             create.with_kv_separation(separate.map(|from| {
-                KvSeparationOptions::default().separation_threshold(from).compression(compression)
+                KvSeparationOptions::default()
+                    .separation_threshold(from)
+                    .file_target_size(LARGE_FILE)
+                    .compression(compression)
             }))
         })
     };
@@ -342,5 +342,24 @@ mod tests {
             most = most.max(engine.writer.lock().unwrap().held());
         }
         assert!((2..12).contains(&most), "{most} tables of 64 KiB were kept while 4 MiB were written");
+    }
+
+    #[test]
+    fn what_is_dead_in_more_than_three_files_of_large_values_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = FjallEngine::open(folder.path(), &Options::default()).unwrap();
+        for number in 0..64_u8 {
+            let mut batch = Batch::default();
+            batch.put(Space::Records, vec![number], vec![number; 2 << 20]);
+            engine.commit(batch).unwrap();
+        }
+        let mut batch = Batch::default();
+        (0..64).step_by(2).for_each(|number: u8| batch.remove(Space::Records, vec![number]));
+        engine.commit(batch).unwrap();
+        engine.reclaim().unwrap();
+        let records = &engine.keyspaces.records;
+        let (alive, kept) = (32 * (2 << 20), records.disk_space());
+        assert!(kept < alive + 3 * LARGE_FILE, "{kept} bytes are kept for {alive}");
+        assert_eq!(engine.get(Space::Records, &[1]).unwrap().unwrap(), vec![1; 2 << 20]);
     }
 }

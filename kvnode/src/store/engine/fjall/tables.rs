@@ -1,6 +1,5 @@
 //! The tables in memory that hold records: how much is in them, and who frees them.
 
-use crate::background;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -55,7 +54,7 @@ impl Tables {
             self.tables.extract_if(.., |table| Arc::strong_count(&table.held) == 1).collect();
         if !unused.is_empty() {
             // Without a thread to be had, they are freed here.
-            let _ = background::run("free-tables", move || drop(unused));
+            let _ = std::thread::Builder::new().name("free-tables".into()).spawn(move || drop(unused));
         }
     }
 
