@@ -1,11 +1,14 @@
-//! The access log: a line for each request, or for one in so many, once its answer has ended; and a warning for each
-//! request that took too long. Off unless asked for, and then a request costs one look.
+//! The access log: a line for each request, or for one in so many, once its answer has ended; a warning for each
+//! request that took too long; and a span for traces. Off unless asked for, and then a request costs one look.
 //!
 //! Lines are handed to a thread of their own. Where that cannot keep up they are dropped and counted: a slow disk must not
 //! slow down a request. No line has a key unless the settings say so.
 
 mod entry;
+mod environment;
 mod output;
+#[cfg_attr(not(feature = "otel"), path = "access/no_spans.rs")]
+mod spans;
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -19,6 +22,7 @@ use http::{HeaderName, HeaderValue, Response};
 
 pub(super) use entry::Entry;
 pub(super) use output::{Lines, Output, teller};
+pub(super) use spans::{Spans, Tracer};
 
 /// The identity of a request, as clients and other proxies name it.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,6 +67,8 @@ pub(super) struct Access {
     prefix: u64,
     /// Tells of slow requests.
     teller: Option<SyncSender<Slow>>,
+    /// Makes spans, if they are asked for.
+    tracer: Option<Tracer>,
     warned: Cell<Option<Instant>>,
     /// Slow requests that were not told since.
     untold: Cell<u64>,
@@ -100,10 +106,12 @@ impl Access {
         settings: &AccessSettings,
         lines: Option<Lines>,
         teller: Option<SyncSender<Slow>>,
+        tracer: Option<Tracer>,
     ) -> Option<Self> {
-        (lines.is_some() || teller.is_some()).then(|| Self {
+        (lines.is_some() || teller.is_some() || tracer.is_some()).then(|| Self {
             settings: settings.clone(),
             teller,
+            tracer,
             lines: lines.map(RefCell::new),
             seen: Cell::new(0),
             prefix: getrandom::u64().unwrap_or_default(),
@@ -117,7 +125,7 @@ impl Access {
         let seen = self.seen.get();
         self.seen.set(seen.wrapping_add(1));
         let is_logged = self.lines.is_some() && seen.is_multiple_of(self.settings.one_in.max(1));
-        (is_logged || self.settings.slow.is_some()).then(|| {
+        (is_logged || self.settings.slow.is_some() || self.tracer.is_some()).then(|| {
             let id = id_of(head).map_or_else(
                 || format!("{:016x}-{seen:x}", self.prefix),
                 |id| String::from_utf8_lossy(id.as_bytes()).into_owned(),
@@ -134,7 +142,13 @@ impl Access {
         {
             lines.borrow_mut().write(&entry.line(form, took));
         }
-        if self.settings.slow.is_some_and(|slow| took > slow) && !entry.is_for_admin() {
+        if entry.is_for_admin() {
+            return;
+        }
+        if let Some(tracer) = &self.tracer {
+            tracer.span(&entry.parent, &entry, took);
+        }
+        if self.settings.slow.is_some_and(|slow| took > slow) {
             self.warn(entry, took);
         }
     }

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::access::{self, Access, AccessSettings, Output};
+use super::access::{self, Access, AccessSettings, Output, Spans};
 use super::admin::Admin;
 use super::listen::{ListenError, listen};
 use super::settings::Settings;
@@ -30,6 +30,8 @@ pub struct DataPath {
     threads: Vec<JoinHandle<()>>,
     /// Writes the access log; it has to outlive the workers.
     _access_log: Option<Output>,
+    /// Sends spans; it has to outlive the workers.
+    _spans: Option<Spans>,
 }
 
 /// Why the data path did not start.
@@ -49,6 +51,9 @@ pub enum StartError {
         /// Why it cannot.
         cause: io::Error,
     },
+    /// No spans, and why.
+    #[error("{0}")]
+    Spans(String),
 }
 
 impl DataPath {
@@ -69,6 +74,7 @@ impl DataPath {
         let metrics = Metrics::new(listeners.len());
         let access_log = access_log(&settings.access, &metrics)?;
         let teller = settings.access.slow.map(|_| access::teller()).transpose()?;
+        let spans = Spans::start().map_err(StartError::Spans)?;
         let stop = watch::Sender::new(None);
         let mut threads = Vec::with_capacity(listeners.len());
         let admins = std::iter::repeat_n(admin, listeners.len());
@@ -82,7 +88,12 @@ impl DataPath {
                 seat: bridge.seat(),
                 metrics: Arc::clone(metrics),
                 admin,
-                access: Access::new(&settings.access, access_log.as_ref().map(Output::lines), teller.clone()),
+                access: Access::new(
+                    &settings.access,
+                    access_log.as_ref().map(Output::lines),
+                    teller.clone(),
+                    spans.as_ref().map(Spans::tracer),
+                ),
                 stop: stop.subscribe(),
             };
             let (ready, started) = mpsc::channel();
@@ -90,7 +101,7 @@ impl DataPath {
             threads.push(thread::Builder::new().name(name).spawn(move || plan.carry_out(&ready))?);
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))?;
         }
-        Ok(Self { address, metrics, stop, threads, _access_log: access_log })
+        Ok(Self { address, metrics, stop, threads, _access_log: access_log, _spans: spans })
     }
 
     /// Where clients connect.

@@ -9,3 +9,5 @@ mod logs;
 mod program;
 mod refusals;
 mod restart;
+#[cfg(feature = "otel")]
+mod spans;

@@ -25,7 +25,7 @@ pub(crate) struct Keyway {
 pub(crate) fn keyway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyway"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KEYWAY_") {
+        if ["KEYWAY_", "OTEL_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
             command.env_remove(name);
         }
     }
@@ -42,7 +42,14 @@ pub(crate) fn on(data: &Path) -> Vec<String> {
 
 /// What a start that is refused says.
 pub(crate) fn refused(arguments: &[&str], code: i32) -> String {
-    let Output { status, stdout, stderr } = keyway(arguments).output().unwrap();
+    refused_with(arguments, code, |_| {})
+}
+
+/// The same, where more than the arguments is changed.
+pub(crate) fn refused_with(arguments: &[&str], code: i32, change: impl FnOnce(&mut Command)) -> String {
+    let mut command = keyway(arguments);
+    change(&mut command);
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(code), "{said}");
     assert!(stdout.is_empty() && !said.contains("panicked"), "{said}");
@@ -138,12 +145,17 @@ impl Drop for Keyway {
 }
 
 pub(crate) fn ask(address: &str, method: &str, target: &str, body: &str) -> String {
+    ask_with(address, method, target, "", body)
+}
+
+/// The same with more lines in the head, each with its end.
+pub(crate) fn ask_with(address: &str, method: &str, target: &str, fields: &str, body: &str) -> String {
     use std::io::Write;
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n"
     );
     stream.write_all((head + body).as_bytes()).unwrap();
     let mut answer = String::new();

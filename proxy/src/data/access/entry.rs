@@ -11,6 +11,7 @@ use kvnode::protocol::NODE_HEADER;
 use serde::Serialize;
 
 use super::Form;
+use super::spans::Parent;
 
 /// The W3C's header for traces: version, trace, parent and flags.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -20,25 +21,27 @@ const MONTHS: [&str; 12] =
 /// A request on its way into the log.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    began: SystemTime,
+    pub(super) began: SystemTime,
     begun: Instant,
-    peer: SocketAddr,
-    version: Version,
+    pub(super) peer: SocketAddr,
+    pub(super) version: Version,
     pub(super) method: Method,
     /// The path, and the query where keys may be logged.
     pub(super) target: String,
     referer: Option<String>,
-    agent: Option<String>,
+    pub(super) agent: Option<String>,
     /// The client's identity for the request, or ours.
     pub(super) id: String,
     /// The trace that it is part of: 32 hexadecimal digits.
     pub(super) trace: Option<String>,
+    /// The client's span that it is part of.
+    pub(super) parent: Parent,
     /// 0 where the connection was cut before there was an answer.
     pub(super) status: u16,
     /// Which node answered.
     pub(super) node: Option<String>,
     /// Bytes of the answer's body that were handed to the connection.
-    sent: u64,
+    pub(super) sent: u64,
     /// It is its turn in the access log.
     pub(super) is_logged: bool,
 }
@@ -89,6 +92,7 @@ impl Entry {
             agent: text(USER_AGENT),
             id,
             trace: text(TRACEPARENT).as_deref().and_then(trace_of).map(str::to_owned),
+            parent: Parent::of(&head.headers),
             status: 0,
             node: None,
             sent: 0,
