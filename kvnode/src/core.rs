@@ -9,9 +9,11 @@
 //! - `writes`: clients' writes;
 //! - `views`: taking in a view, and what this node has to do under it;
 //! - `moves`: both sides of handing ranges over;
+//! - `arrivals`: which keys clients' writes have brought to a new owner;
 //! - `sweep`: deleting ranges in small bites;
 //! - [`outlook`]: what follows from a view.
 
+mod arrivals;
 mod moves;
 pub mod outlook;
 mod staging;
@@ -27,6 +29,7 @@ use bytes::Bytes;
 use hashring::view::Tally;
 use hashring::{Id, NodeName, RangeSet, Ring};
 
+use self::arrivals::Arrivals;
 pub use self::outlook::Outlook;
 pub use self::staging::Fault;
 use self::staging::Staging;
@@ -183,6 +186,8 @@ pub struct Core<T> {
     /// The ring after the open change, while this node is an old owner in it.
     after: Option<Arc<Ring>>,
     targets: BTreeMap<NodeName, Inbound>,
+    /// Of those that this process began.
+    arrivals: BTreeMap<NodeName, Arrivals>,
     sweeps: VecDeque<Sweep>,
     /// When the next bite may be taken.
     sweep_at: Duration,
@@ -216,6 +221,7 @@ impl<T> Core<T> {
             sources: BTreeMap::new(),
             after: None,
             targets: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
             sweeps: VecDeque::new(),
             sweep_at: Duration::ZERO,
             sweep_trouble: None,

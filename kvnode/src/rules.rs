@@ -19,6 +19,8 @@ pub enum Rule {
     InvisibleUntilBoth,
     /// A page or forwarded write gives way to a newer one.
     NewerWins,
+    /// A key counts as new in a page only if no write of it was forwarded.
+    ForwardsAreNoted,
     /// A forwarded delete is remembered until the session ends.
     TombstonesStay,
     /// "Caught up" counts for its own session and processes only.
@@ -71,13 +73,14 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::WipeFirst,
         Self::ReadyAfterWipe,
         Self::ForwardFirst,
         Self::PagesAfterPromise,
         Self::InvisibleUntilBoth,
         Self::NewerWins,
+        Self::ForwardsAreNoted,
         Self::TombstonesStay,
         Self::CaughtUpIsBound,
         Self::BootEndsSession,

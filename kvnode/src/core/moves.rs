@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hashring::view::{Outcome, Phase, Tally};
 use hashring::{NodeName, RangeSet};
 
+use super::arrivals::Arrivals;
 use super::sweep::{Purpose, Sweep};
 use super::{Core, Effect, Now};
 use crate::fail_points::reached;
@@ -239,6 +240,7 @@ impl<T> Core<T> {
         let ready = inbound.ready;
         self.remember(&inbound);
         self.targets.insert(message.from.clone(), inbound);
+        self.arrivals.insert(message.from.clone(), Arrivals::new(message.session));
         let purpose = Purpose::Wipe { from: message.from.clone(), session: message.session };
         self.sweeps
             .retain(|sweep| !matches!(&sweep.purpose, Purpose::Wipe { from, .. } if *from == message.from));
@@ -288,25 +290,55 @@ impl<T> Core<T> {
         inbound: &mut Inbound,
     ) -> Result<(), super::Fault> {
         match frame {
-            Frame::Put { key, record, .. } => self.import(key, record, ranges)?,
-            Frame::Delete { key, version } => self.import_delete(key, *version, ranges)?,
+            Frame::Put { key, record, .. } => {
+                self.note_forwarded(&inbound.from, key);
+                self.import(key, record, ranges, false)?;
+            }
+            Frame::Delete { key, version } => {
+                self.note_forwarded(&inbound.from, key);
+                self.import_delete(key, *version, ranges)?;
+            }
             Frame::Page { entries } => {
                 for (key, record) in entries {
-                    self.import(key, record, ranges)?;
+                    let arrivals = self.arrivals.get(&inbound.from);
+                    let is_first =
+                        arrivals.is_some_and(|keys| keys.is_first(inbound.session, key.position()));
+                    self.import(key, record, ranges, is_first)?;
                 }
                 inbound.records += entries.len() as u64;
                 inbound.bytes += frame.size() as u64;
             }
+            // No page comes any more.
+            Frame::Mark => drop(self.arrivals.remove(&inbound.from)),
             Frame::Seal => inbound.sealed = true,
-            Frame::Open | Frame::Mark | Frame::Probe => {}
+            Frame::Open | Frame::Probe => {}
         }
         Ok(())
     }
 
-    /// Takes in a record unless a newer one, or a newer delete, is here already.
-    fn import(&mut self, key: &StoreKey, encoded: &Bytes, ranges: &RangeSet) -> Result<(), super::Fault> {
+    fn note_forwarded(&mut self, from: &NodeName, key: &StoreKey) {
+        if let Some(arrivals) = self.arrivals.get_mut(from)
+            && holds(Rule::ForwardsAreNoted)
+        {
+            arrivals.forwarded(key.position());
+        }
+    }
+
+    /// Takes in a record unless a newer one, or a newer delete, is here already. There is neither where it `is_first`.
+    fn import(
+        &mut self,
+        key: &StoreKey,
+        encoded: &Bytes,
+        ranges: &RangeSet,
+        is_first: bool,
+    ) -> Result<(), super::Fault> {
         let record = Record::decode(key, encoded.clone())?;
         if !ranges.contains(key.position()) {
+            return Ok(());
+        }
+        if is_first {
+            self.staging.import(key.clone(), None, record, encoded.clone());
+            self.staging.hide_where_broken(key);
             return Ok(());
         }
         let (present, buried) = (self.staging.look(key)?, self.staging.tombstone(key)?);

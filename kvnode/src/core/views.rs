@@ -223,6 +223,7 @@ impl<T> Core<T> {
             .collect();
         for from in &over {
             self.targets.remove(from);
+            self.arrivals.remove(from);
             self.forget(from);
         }
         self.sweeps.retain(|sweep| match &sweep.purpose {
