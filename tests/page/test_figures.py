@@ -190,6 +190,25 @@ class OfADocument(PageTest):
         self.assertEqual(self.page.all("img:not(.logo), main script"), [])
         self.assertEqual(self.browser.title, "Keyway")
 
+    def test_keys_that_a_change_gave_up_are_told_before_its_row_is_opened(self):
+        stats = impostor.stats()
+        lost = {"ranges": 3085, "keys": 735, "bytes": 9318, "reported_seconds_ago": 4}
+        stats["changes"] = [impostor.change(8, force=True, lost=lost), impostor.change(7)]
+        self.serve(stats)
+        first, second = [row.text for row in self.page.all("#past summary")]
+        self.assertIn("735 keys lost", first)
+        self.assertNotIn("lost", second)
+
+    def test_a_proxy_that_starts_no_nodes_offers_first_to_add_one_that_runs(self):
+        for own, offered in [(True, "own"), (False, "other")]:
+            stats = impostor.stats()
+            for node in stats["ring"]["nodes"]:
+                node["own"] = own
+            self.serve(stats)
+            self.page.click("#add-node")
+            self.assertEqual(self.page.one("dialog [name=kind]:checked").get_attribute("value"), offered)
+            self.assertEqual(self.page.one("dialog [name=url]").is_displayed(), not own)
+
     def test_a_receipt_whose_sides_differ_says_so(self):
         stats = impostor.stats()
         wrong = receipt("n2", "n1")

@@ -68,7 +68,7 @@ pub(super) async fn ask_until_taken(proxy: String, me: Me, secret: Option<Secret
                 warn!(%proxy, %why, "the proxy does not take this node in; asking again");
             }
             Outcome::NoAnswer(why) if last.as_ref() != Some(&outcome) => {
-                warn!(%proxy, %why, "the proxy does not answer; asking again");
+                warn!(%proxy, %why, "the proxy cannot be asked yet; asking again");
             }
             Outcome::Refused(_) | Outcome::NoAnswer(_) => {}
         }
@@ -132,8 +132,7 @@ fn reason(status: u16, body: &[u8]) -> String {
         detail: Option<String>,
     }
     match serde_json::from_slice(body) {
-        Ok(Words { title, detail: Some(detail) }) => format!("{title}: {detail}"),
-        Ok(Words { title, detail: None }) => title,
+        Ok(Words { title, detail }) => detail.unwrap_or(title),
         Err(_) => format!("status {status}; is this the address of a Keyway proxy?"),
     }
 }

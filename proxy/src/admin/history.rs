@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hashring::NodeName;
+use hashring::view::Receipt;
 use tokio::task::AbortHandle;
 
 use super::documents::{Sample, Speed};
@@ -29,11 +30,13 @@ pub struct History {
     inner: Mutex<Inner>,
 }
 
+/// How many bytes each change has moved, as far as it is known.
+type Moved = BTreeMap<u64, u64>;
+
 #[derive(Debug, Default)]
 struct Inner {
     samples: VecDeque<Sample>,
-    /// The change that moved something at the last sample, and how many bytes.
-    moved: Option<(u64, u64)>,
+    moved: Moved,
     /// The last few sums, oldest first.
     sums: VecDeque<(Instant, Snapshot)>,
     /// Requests a second of each node, oldest first.
@@ -65,26 +68,21 @@ impl History {
             loop {
                 clock.tick().await;
                 if let Some(metrics) = metrics.get() {
-                    // One change at most moves anything.
-                    let moving =
-                        control.progress().changes.into_iter().find(|(_, change)| change.bytes.done > 0);
-                    let moved = moving.map(|(id, change)| (id, change.bytes.done));
-                    history.take(Instant::now(), metrics.snapshot(), moved);
+                    history.take(Instant::now(), metrics.snapshot(), moved(&*control));
                 }
             }
         });
         Sampler(task.abort_handle())
     }
 
-    /// Takes a sample; `moved`: the change that moves something, and how many bytes it has moved.
-    fn take(&self, now: Instant, sum: Snapshot, moved: Option<(u64, u64)>) {
+    /// Takes a sample.
+    fn take(&self, now: Instant, sum: Snapshot, moved: Moved) {
         let inner = &mut *self.lock();
-        let new_bytes = match (inner.moved, moved) {
-            // Another session begins at 0 again.
-            (Some((before, bytes)), Some((change, more))) if before == change => more.saturating_sub(bytes),
-            (_, moved) => moved.map_or(0, |(_, bytes)| bytes),
-        };
-        inner.moved = moved;
+        let before = std::mem::replace(&mut inner.moved, moved);
+        // Another session of a change begins at 0 again.
+        let new =
+            |(change, bytes): (&u64, &u64)| bytes.saturating_sub(before.get(change).copied().unwrap_or(0));
+        let new_bytes: u64 = inner.moved.iter().map(new).sum();
         if let Some((then, before)) = inner.sums.back() {
             let speed = speed(before, &sum, now - *then);
             let sample = Sample {
@@ -206,6 +204,15 @@ fn push<T>(kept: &mut VecDeque<T>, most: usize, new: T) {
     kept.push_back(new);
 }
 
+/// Also of changes that ended: most take less time than there is between two samples.
+fn moved<C: Control>(control: &C) -> Moved {
+    let view = control.view();
+    let of_receipts = |receipts: &[Receipt]| receipts.iter().map(|receipt| receipt.target.bytes).sum();
+    let ended = view.finished.iter().map(|ended| (ended.change.id, of_receipts(&ended.receipts)));
+    let open = control.progress().changes.into_iter().map(|(id, change)| (id, change.bytes.done));
+    ended.chain(open).collect()
+}
+
 fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -239,7 +246,7 @@ mod tests {
             history.take(
                 start + EVERY * second,
                 counted(u64::from(second) * 100, 1000),
-                Some((3, u64::from(second) * 5000)),
+                [(2, 700), (3, u64::from(second) * 5000)].into(),
             );
         }
         let speed = history.speed();
@@ -252,16 +259,29 @@ mod tests {
         assert_eq!(history.samples(8).iter().map(|sample| sample.n).collect::<Vec<_>>(), [9, 10]);
         // Nothing new: no quantiles, and after the window no requests.
         for second in 11..=16 {
-            history.take(start + EVERY * second, counted(1000, 1000), None);
+            history.take(start + EVERY * second, counted(1000, 1000), Moved::new());
         }
         assert_eq!(history.speed(), Speed::default());
+    }
+
+    #[test]
+    fn a_change_that_took_less_than_a_second_shows_in_one_sample() {
+        let (history, start) = (History::new(), Instant::now());
+        let before = [(1, 4_000_000)];
+        let after = [(1, 4_000_000), (2, 9_000)];
+        for (second, moved) in [&before[..], &before, &after, &after].into_iter().enumerate() {
+            let now = start + EVERY * u32::try_from(second).unwrap();
+            history.take(now, counted(1, 1), moved.iter().copied().collect());
+        }
+        let moved: Vec<u64> = history.samples(0).iter().map(|sample| sample.moved_bytes_per_second).collect();
+        assert_eq!(moved, [0, 9000, 0]);
     }
 
     #[test]
     fn no_more_than_five_minutes_are_kept() {
         let (history, start) = (History::new(), Instant::now());
         for second in 0..1000 {
-            history.take(start + EVERY * second, counted(1, 1), None);
+            history.take(start + EVERY * second, counted(1, 1), Moved::new());
         }
         assert_eq!(history.samples(0).len(), KEPT);
         assert_eq!(history.requests_of(&"n1".parse().unwrap()).len(), KEPT_OF_NODE);

@@ -131,8 +131,8 @@ impl Coordinator {
     fn last_words(&self, name: &NodeName) -> Option<(u64, u64, u64)> {
         let board = &self.asker.board;
         let heard = board.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = heard.0.node(name)?;
-        let (status, at) = (seen.status.as_ref()?, seen.heard?);
+        let folder = self.view().nodes.get(name)?.id;
+        let (status, at) = heard.0.node(name)?.own_words(folder)?;
         Some((status.records, status.bytes, board.now().steady.saturating_sub(at).as_secs()))
     }
 
@@ -146,8 +146,9 @@ impl Coordinator {
 
     fn free_port(&self) -> Result<Found, Refusal> {
         let Some(local) = &self.asker.local else {
-            let detail = "this proxy does not start nodes itself (they are listed in its configuration): start a \
-                          kvnode and give its URL, {\"url\":\"http://host:port\"}";
+            let detail = "this proxy starts no nodes: they are listed in its configuration, or join by themselves; start a \
+                          kvnode with --join, or start one and give its URL, {\"url\":\"http://host:port\"} (in Compose: \
+                          docker compose up -d --scale kvnode=N)";
             return Err(Refusal::new(problem::Kind::NoLocalNodes, detail));
         };
         let view = self.view();

@@ -71,13 +71,14 @@ fn node(
         .or_else(|| seen.and_then(|seen| seen.error.clone()))
         .or_else(|| child.filter(|_| looping).and_then(|child| child.last_end.clone()))
         .or_else(|| status.and_then(|status| status.refusal.clone()));
+    let own = seen.and_then(|seen| seen.own_words(member.and_then(|node| node.id))).map(|(status, _)| status);
     NodeReport {
         state,
         trouble: trouble.filter(|_| !up),
         last_heard: seen.and_then(|seen| seen.heard).map(|heard| now.steady.saturating_sub(heard)),
-        records: status.map(|status| status.records),
-        bytes: status.map(|status| status.bytes),
-        vitals: status.and_then(|status| status.vitals.clone()),
+        records: own.map(|status| status.records),
+        bytes: own.map(|status| status.bytes),
+        vitals: own.and_then(|status| status.vitals.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hashring::{NodeName, View};
+use hashring::{Id, NodeName, View};
 use kvnode::protocol::{MoveState, MoveStatus, Side, Status};
 use kvnode::rules::{Rule, holds};
 
@@ -38,6 +38,8 @@ pub struct Sight {
 pub struct Seen {
     /// Its last words.
     pub status: Option<Status>,
+    /// The last words of the folder that answered at its URL before another one did.
+    earlier: Option<(Status, Duration)>,
     /// When it was last heard.
     pub heard: Option<Duration>,
     /// Since when it does not answer.
@@ -58,6 +60,9 @@ impl Sight {
         let seen = self.nodes.entry(name.clone()).or_default();
         let troubled = status.moves.iter().any(|one| one.trouble.is_some());
         seen.trouble_since = if troubled { seen.trouble_since.or(Some(now)) } else { None };
+        if seen.status.as_ref().is_some_and(|last| last.id != status.id) {
+            seen.earlier = seen.status.take().zip(seen.heard);
+        }
         seen.status = Some(status);
         seen.heard = Some(now);
         seen.answers = seen.answers.saturating_add(1);
@@ -162,6 +167,15 @@ impl Sight {
 }
 
 impl Seen {
+    /// The last words of the member with this folder, whoever answers at its URL now; of a member whose folder is not known
+    /// yet, of whoever does. And when they were heard.
+    #[must_use]
+    pub fn own_words(&self, folder: Option<Id>) -> Option<(&Status, Duration)> {
+        let last = self.status.as_ref().zip(self.heard);
+        let earlier = self.earlier.as_ref().map(|(status, heard)| (status, *heard));
+        last.into_iter().chain(earlier).find(|(status, _)| folder.is_none_or(|folder| status.id == folder))
+    }
+
     fn is_down(&self, now: Duration) -> bool {
         self.down || self.silent_since.is_some_and(|since| since + SILENT <= now)
     }
@@ -193,8 +207,25 @@ mod tests {
         assert!(!sight.is_down(&name, at(2700)), "a short silence needs no proof");
     }
 
+    #[test]
+    fn what_a_node_said_of_itself_is_kept_while_another_one_answers_at_its_url() {
+        let (mut sight, name) = (Sight::default(), "n1".parse().unwrap());
+        let records = |sight: &Sight| {
+            let seen = sight.node(&name).unwrap();
+            [Some(Id(1)), Some(Id(2)), None].map(|id| seen.own_words(id).map(|(status, _)| status.records))
+        };
+        sight.hear(&name, Status { records: 763, ..status() }, Duration::ZERO);
+        assert_eq!(records(&sight), [Some(763), None, Some(763)]);
+        for records in [754, 755] {
+            sight.hear(&name, Status { id: Id(2), records, ..status() }, Duration::ZERO);
+        }
+        assert_eq!(records(&sight), [Some(763), Some(755), Some(755)]);
+        sight.hear(&name, Status { records: 764, ..status() }, Duration::ZERO);
+        assert_eq!(records(&sight), [Some(764), Some(755), Some(764)]);
+    }
+
     fn status() -> Status {
-        let (id, cluster) = (hashring::Id(1), None);
+        let (id, cluster) = (Id(1), None);
         Status {
             name: "n1".parse().unwrap(),
             id,

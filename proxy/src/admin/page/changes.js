@@ -188,12 +188,14 @@ function buildPast(change) {
   return el("li", { class: "item past", "data-change": change.id }, details);
 }
 
-function pastInWords({ state, started_at: started, finished_at: finished, keys, bytes, longest_hold_us: hold }) {
+function pastInWords(change) {
+  const { state, started_at: started, finished_at: finished, keys, bytes, longest_hold_us: hold, lost } = change;
   const seconds = started && (Date.parse(finished) - Date.parse(started)) / 1000;
   const facts = [
     state,
     started && `in ${seconds < 1 ? "less than 1 s" : format.duration(seconds)}`,
     keys.done > 0 && `${format.some(keys.done, "key", "keys")}, ${format.bytes(bytes.done)}`,
+    lost && (lost.keys > 0 ? `${format.some(lost.keys, "key", "keys")} lost` : "by force"),
     hold !== undefined && `writes held ${format.microseconds(hold)} at most`,
   ];
   return facts.filter(Boolean).map((fact) => ` · ${fact}`).join("");

@@ -125,8 +125,10 @@ function tell(words) {
 
 byId("reload").addEventListener("click", () => location.reload());
 prepareLocate();
-prepareOrders((words) => {
+const told = (words) => {
   tell(words);
   live.look();
-});
+};
+// Where none of several nodes is its own, the proxy starts none.
+prepareOrders(told, () => !last?.ring.nodes.length || last.ring.nodes.some(({ own }) => own));
 live.look();

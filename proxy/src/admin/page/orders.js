@@ -17,17 +17,20 @@ const WEIGHT = { type: "number", min: 0, max: 256, step: 1, required: true };
 const PLAN_SEEN_MS = 600;
 
 let ordered = () => {};
+let startsNodes = () => true;
 
-/** `told(words)` is called when the proxy has taken an order. */
-export function prepareOrders(told) {
+/** `told(words)` is called when the proxy has taken an order; `starts()` says whether it starts nodes itself. */
+export function prepareOrders(told, starts) {
   ordered = told;
+  startsNodes = starts;
   byId("add-node").addEventListener("click", addNode);
 }
 
 /** Asks what kind of node is to be added. */
 function addNode() {
-  const own = el("input", { type: "radio", name: "kind", value: "own", checked: true });
-  const other = el("input", { type: "radio", name: "kind", value: "other" });
+  const starts = startsNodes();
+  const own = el("input", { type: "radio", name: "kind", value: "own", checked: starts });
+  const other = el("input", { type: "radio", name: "kind", value: "other", checked: !starts });
   const url = field("URL", { name: "url", type: "text", inputmode: "url", placeholder: EXAMPLE, ...VERBATIM });
   const name = field("Name, if it must be a certain one", { name: "name", type: "text", maxlength: 63, ...VERBATIM });
   const erase = tick("It was removed from this cluster before: erase what its folder holds");
@@ -38,6 +41,7 @@ function addNode() {
     running.hidden = own.checked;
     url.input.required = other.checked;
   };
+  show();
   own.addEventListener("change", show);
   other.addEventListener("change", show);
   const order = () => {
