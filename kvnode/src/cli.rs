@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::flags::Flags;
@@ -26,7 +25,7 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    let flags = match Flags::try_parse_from(arguments) {
+    let flags = match Flags::of(arguments) {
         Ok(flags) => flags,
         Err(answer) => {
             // Help goes to standard output with success, mistakes to standard error.

@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 
 use crate::cluster::store::StoreError;
 use crate::config::secret::SecretError;
-use crate::config::{Flags, Settings};
+use crate::config::{Flags, Settings, variables};
 use crate::{data, telemetry};
 use proxy::Proxy;
 use signals::Signals;
@@ -58,6 +58,10 @@ pub fn run(flags: &Flags) -> ExitCode {
         }
     };
     telemetry::start(settings.log.format, &settings.log.level);
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in variables::misspelt(names) {
+        tracing::warn!("the environment variable {name} is no setting: did you mean {meant}?");
+    }
     match on_control_runtime(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {

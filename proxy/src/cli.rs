@@ -7,10 +7,18 @@ mod changes;
 mod client;
 mod follow;
 mod health;
+mod help;
+mod hints;
 mod manual;
+mod news;
 mod orders;
 mod output;
 mod reading;
+mod receipt;
+mod remarks;
+mod reply;
+#[cfg(test)]
+mod sample;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -19,6 +27,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use kvnode::config::units;
+use serde_json::Value;
 
 use crate::config::Flags;
 use client::Client;
@@ -33,20 +42,10 @@ const UNREACHABLE: u8 = 3;
 /// It goes on, but the time to wait for it is over.
 const UNFINISHED: u8 = 4;
 
-const EXIT_CODES: &str = "Exit codes: 0 done and well; 1 refused, failed, or something is wrong with the cluster; 2 wrong \
-                          usage or configuration; 3 the proxy cannot be reached; 4 not finished in the time to wait.";
-
 /// Routes each HTTP request by its key to the node that owns it, and moves the keys when nodes come and go.
 #[derive(Debug, Parser)]
 #[command(name = "keyway", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = concat!(
-    "Without a command, keyway serves: with no configuration it starts three nodes of its own.\n\n",
-    "Examples:\n",
-    "  keyway                                        serve on 127.0.0.1:5000 with three nodes\n",
-    "  keyway --listen 0.0.0.0:8080 --nodes 5        elsewhere, and with five\n",
-    "  keyway add-server                             one more node, and wait until it holds its keys\n",
-    "  keyway status                                 how it is\n",
-))]
+#[command(after_help = help::PROGRAM)]
 struct Cli {
     #[command(flatten)]
     serve: Serve,
@@ -65,27 +64,32 @@ enum Command {
         flags: Vec<OsString>,
     },
     /// Add a node: one that runs already at URL, or without URL one that the proxy starts.
-    #[command(
-        after_help = "Examples:\n  keyway add-server\n  keyway add-server http://10.0.0.7:5001 --weight 2 --no-wait\n  keyway add-server --dry-run"
-    )]
+    #[command(after_help = help::asking(&[
+        "keyway add-server",
+        "keyway add-server http://10.0.0.7:5001 --weight 2 --no-wait",
+        "keyway add-server --dry-run",
+    ]))]
     AddServer(orders::AddServer),
     /// Remove a node: its keys move to the others first.
-    #[command(after_help = "Examples:\n  keyway remove-server n2\n  keyway remove-server n2 --dry-run")]
+    #[command(after_help = help::asking(&["keyway remove-server n2", "keyway remove-server n2 --dry-run"]))]
     RemoveServer(orders::RemoveServer),
     /// Show the nodes, their shares of the ring, and what is going on.
     Status(Asking),
     /// Show the changes, or one of them; pause, resume, limit or cancel it.
-    #[command(
-        after_help = "Examples:\n  keyway changes\n  keyway changes 7\n  keyway changes 7 --rate 10MiB\n  keyway changes 7 --cancel"
-    )]
+    #[command(after_help = help::asking(&[
+        "keyway changes",
+        "keyway changes 7",
+        "keyway changes 7 --rate 10MiB",
+        "keyway changes 7 --cancel",
+    ]))]
     Changes(changes::Changes),
     /// Show which node owns a key.
-    #[command(after_help = "Examples:\n  keyway locate 'user 42'\n  keyway locate 'user 42' --without n2")]
+    #[command(after_help = help::asking(&["keyway locate 'user 42'", "keyway locate 'user 42' --without n2"]))]
     Locate(reading::Locate),
     /// Ask every node what it stores, and check that each key is on its owner and nowhere else.
     Verify(Asking),
     /// Ask whether a proxy or a node works: exit code 0 or 1. For the health check of a container.
-    #[command(after_help = "Examples:\n  keyway health\n  keyway health http://127.0.0.1:5001/")]
+    #[command(after_help = help::probing(&["keyway health", "keyway health http://127.0.0.1:5001/"]))]
     Health(health::Health),
     /// Print what a shell needs to complete commands and flags.
     #[command(
@@ -101,7 +105,7 @@ enum Command {
 
 /// Flags of `keyway serve`.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = help::serving())]
 struct Serve {
     /// Read settings from this file [env: KEYWAY_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -138,10 +142,11 @@ struct Serve {
 
 /// Whom to ask, and how to show the answer.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = help::asking(&[]))]
 struct Asking {
     /// The proxy
-    #[arg(long, env = "KEYWAY_URL", value_name = "URL", default_value = "http://127.0.0.1:5000")]
+    #[arg(long, env = "KEYWAY_URL", hide_env_values = true)]
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:5000")]
     url: String,
     /// Show the answer as it came, in JSON
     #[arg(long)]
@@ -235,6 +240,11 @@ impl From<Serve> for Flags {
 
 fn duration(text: &str) -> Result<Duration, String> {
     units::duration(text)
+}
+
+/// A limit in bytes a second as the admin plane takes it, which says whether it is one.
+fn rate(text: &str) -> Value {
+    if text == "none" { Value::Null } else { text.into() }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod address;
 mod file;
 pub mod secret;
+pub(crate) mod variables;
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,10 +1,11 @@
 //! The command line of `kvnode`.
 
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use clap::builder::BoolishValueParser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use super::layer::{Layer, MAX_VALUES, SIZES, base_url, listen, log_json, to_usize};
 use super::mistakes::{Mistakes, Place};
@@ -15,11 +16,7 @@ use super::units;
 /// Without --join it serves every key by itself. The cluster's secret comes from KEYWAY_CLUSTER_SECRET or from
 /// the file that KEYWAY_CLUSTER_SECRET_FILE names.
 #[derive(Debug, Default, Clone, Parser)]
-#[command(
-    name = "kvnode",
-    version,
-    override_usage = "kvnode --name <NAME> [OPTIONS]\n       kvnode --data-under <FOLDER> [OPTIONS]"
-)]
+#[command(name = "kvnode", version)]
 pub struct Flags {
     // Values are read as text here, so that a wrong one is shown together with all other mistakes.
     /// A TOML file with settings; config/kvnode.toml shows them all
@@ -64,6 +61,25 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// Reads a command line, the program's name first. The help names the command as it was called: a node is a command
+    /// of `keyway`, and a program of its own where one is built.
+    ///
+    /// # Errors
+    /// What clap has to say: a mistake, or the help that was asked for.
+    pub fn of<I>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let is_alone = arguments.first().is_some_and(|program| Path::new(program).ends_with("kvnode"));
+        let called = if is_alone { "kvnode" } else { "keyway kvnode" };
+        let usage =
+            ["--name <NAME>", "--data-under <FOLDER>"].map(|named| format!("{called} {named} [OPTIONS]"));
+        let command = Self::command().override_usage(usage.join("\n       "));
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
     /// What they say; what they say wrongly goes into `mistakes`.
     pub(super) fn read(&self, mistakes: &mut Mistakes) -> Layer {
         let size = |text: &str| {
@@ -105,4 +121,19 @@ fn value<T, E: Display>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Option<T> {
     parse(text?).map_err(|error| mistakes.add(Place::Named(flag.to_owned()), error.to_string())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_the_command_as_it_was_called() {
+        for (program, usage) in
+            [("/bin/keyway", "Usage: keyway kvnode --name"), ("kvnode", "Usage: kvnode --name")]
+        {
+            let help = Flags::of([program, "--help"]).unwrap_err().to_string();
+            assert!(help.contains(usage), "{help}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use kvnode::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 
 use super::answer::Fault;
@@ -131,7 +132,12 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Fault {
-    Problem::new(Kind::BadJson).detail(format!("{error}.")).into()
+    let detail = match error.classify() {
+        // It says itself what it expected.
+        Category::Data => format!("{error}."),
+        _ => format!("This is no JSON ({error}); send an object such as {{\"name\":\"n2\"}}."),
+    };
+    Problem::new(Kind::BadJson).detail(detail).into()
 }
 
 /// A JSON object in which no name stands twice: programs disagree on which one would count.

@@ -2,17 +2,21 @@
 
 use clap::Args;
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::client::{Client, Reply};
+use super::client::Client;
 use super::output::{Output, Table, or_unknown, size};
-use super::{Asking, DONE, Failed, Outcome, follow};
+use super::receipt::receipt;
+use super::remarks::remarks;
+use super::reply::Reply;
+use super::{Asking, DONE, Failed, Outcome, follow, rate};
 use crate::admin::documents::{self, Change, word};
 
 /// Flags of `keyway changes`.
 #[derive(Debug, Args)]
 pub(super) struct Changes {
-    /// Only this change, with its moves
+    /// Only the change with this number: its moves, and what both sides counted
+    #[arg(value_parser = number)]
     id: Option<u64>,
     /// Hold it
     #[arg(long, requires = "id", conflicts_with_all = ["resume", "cancel"])]
@@ -58,7 +62,7 @@ async fn one(client: &Client, id: u64, order: &Changes) -> Result<Reply, Failed>
         body.insert("paused".to_owned(), order.pause.into());
     }
     if let Some(rate) = &order.rate {
-        body.insert("rate".to_owned(), if rate == "none" { Value::Null } else { json!(rate) });
+        body.insert("rate".to_owned(), self::rate(rate));
     }
     if let Some(node) = &order.force_seal {
         body.insert("force_seal".to_owned(), node.as_str().into());
@@ -78,7 +82,6 @@ pub(super) fn list(changes: &documents::Changes) -> String {
             Some(total) => format!("{} of {total}", change.keys.done),
             None => change.keys.done.to_string(),
         };
-        let remarks = change.blocked.as_ref().or(change.reason.as_ref());
         table.row(vec![
             change.id.to_string(),
             word(&change.kind),
@@ -88,7 +91,7 @@ pub(super) fn list(changes: &documents::Changes) -> String {
             size(change.bytes.done),
             or_unknown(change.longest_hold_us.map(|us| format!("{us} us"))),
             change.requested_at.clone(),
-            remarks.cloned().unwrap_or_default(),
+            remarks(change).unwrap_or_default(),
         ]);
     }
     if table.is_empty() { "There were no changes yet.".to_owned() } else { table.text() }
@@ -96,7 +99,8 @@ pub(super) fn list(changes: &documents::Changes) -> String {
 
 fn show(change: &Change) -> String {
     let mut moves = Table::new(&["FROM", "TO", "STATE", "KEYS", "BYTES", "REMARKS"]);
-    for one in &change.moves {
+    // Those of a change that has ended are what its receipt says.
+    for one in change.moves.iter().filter(|_| change.finished_at.is_none()) {
         moves.row(vec![
             one.from.to_string(),
             one.to.to_string(),
@@ -107,5 +111,46 @@ fn show(change: &Change) -> String {
         ]);
     }
     let first = format!("change {}: {}", change.id, follow::line(change));
-    if moves.is_empty() { first } else { format!("{first}\n\n{}", moves.text()) }
+    let moves = (!moves.is_empty()).then(|| moves.text());
+    let parts: Vec<String> = [Some(first), moves, receipt(&change.receipt)].into_iter().flatten().collect();
+    parts.join("\n\n")
+}
+
+/// The number of a change.
+fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "a change is named by its number; `keyway changes` lists them")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::sample::change;
+
+    #[test]
+    fn a_change_shows_its_moves_until_it_has_ended_and_then_its_receipt() {
+        let count = json!({"done": 5, "total": 5});
+        let moves = json!([{"from": "n2", "to": "n1", "state": "sealing", "ranges": 3, "keys": count, "bytes": count,
+                            "trouble": null}]);
+        let side = json!({"records": 5, "bytes": 5, "digest": "000000000000000000000000000000ab"});
+        let receipt = json!([{"from": "n2", "to": "n1", "source": side, "target": side, "hold_us": 3}]);
+        let open = show(&change(json!({"state": "running", "moves": moves})));
+        assert!(open.contains("sealing") && !open.contains("DIGEST"), "{open}");
+        let switched = show(&change(json!({"state": "running", "moves": moves, "receipt": receipt})));
+        assert!(switched.contains("sealing") && switched.contains("DIGEST"), "{switched}");
+        let at = "2026-11-21T16:55:04.000Z";
+        let ended = show(&change(json!({"finished_at": at, "moves": moves, "receipt": receipt})));
+        assert!(!ended.contains("STATE") && ended.contains("000000ab  3 us"), "{ended}");
+    }
+
+    #[test]
+    fn the_list_says_what_was_given_up_by_force() {
+        let lost = json!({"ranges": 9, "keys": 735, "bytes": 9318, "reported_seconds_ago": 4});
+        let changes = vec![change(json!({"force": true, "lost": lost}))];
+        let (list, one) = (list(&documents::Changes { changes: changes.clone() }), show(&changes[0]));
+        for text in [list, one] {
+            assert!(text.contains("by force: 735 keys (9.1 KiB) given up"), "{text}");
+        }
+    }
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use kvnode::config::mistakes::Mistakes;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::{Failed, UNREACHABLE, WRONG};
+use super::reply::{Asked, Reply};
+use super::{Failed, UNREACHABLE};
 use crate::config::address::node_url;
 use crate::config::secret::{ADMIN_TOKEN, Secret};
 
@@ -24,16 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A proxy to ask.
 #[derive(Debug)]
 pub(super) struct Client {
-    url: String,
+    asked: Asked,
     token: Option<Secret>,
-}
-
-/// What it said.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    /// As it came.
-    pub(super) text: String,
 }
 
 impl Client {
@@ -43,7 +35,10 @@ impl Client {
         let mut mistakes = Mistakes::default();
         let token = Secret::from_environment(ADMIN_TOKEN, &|name| std::env::var(name).ok(), &mut mistakes);
         let token = mistakes.or(token).map_err(|error| Failed { code: 2, message: error.to_string() })?;
-        Ok(Self { url, token })
+        // Both may not be set, so it came from the other one where it did not come from this.
+        let of_file = || format!("{ADMIN_TOKEN}_FILE");
+        let variable = std::env::var_os(ADMIN_TOKEN).map_or_else(of_file, |_| ADMIN_TOKEN.to_owned());
+        Ok(Self { asked: Asked { url, token: token.is_some().then_some(variable) }, token })
     }
 
     /// Asks, and gives the answer where it is a good one; a problem becomes a failure.
@@ -72,10 +67,10 @@ impl Client {
     }
 
     async fn exchange(&self, method: Method, target: &str, body: Option<&Value>) -> Result<Reply, Failed> {
-        let authority = self.url.trim_start_matches("http://");
+        let url = &self.asked.url;
+        let authority = url.trim_start_matches("http://");
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let address =
-            (host.trim_matches(['[', ']']), crate::config::address::port_of(&self.url).unwrap_or(80));
+        let address = (host.trim_matches(['[', ']']), crate::config::address::port_of(url).unwrap_or(80));
         let stream = TcpStream::connect(address).await.map_err(|error| self.unreachable(&error))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(&error))?;
@@ -92,38 +87,15 @@ impl Client {
         let (head, body) =
             sender.send_request(request).await.map_err(|error| self.unreachable(&error))?.into_parts();
         let body = body.collect().await.map_err(|error| self.unreachable(&error))?.to_bytes();
-        Ok(Reply { status: head.status, text: String::from_utf8_lossy(&body).into_owned() })
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok(Reply { status: head.status, text, asked: self.asked.clone() })
     }
 
     fn unreachable(&self, error: &dyn Display) -> Failed {
         let message = format!(
             "the proxy at {} cannot be asked: {error}. Is it running? KEYWAY_URL or --url says where.",
-            self.url
+            self.asked.url
         );
         Failed { code: UNREACHABLE, message }
-    }
-}
-
-impl Reply {
-    /// The document that it is.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Failed> {
-        serde_json::from_str(&self.text).map_err(|error| Failed {
-            code: WRONG,
-            message: format!(
-                "the answer cannot be understood ({error}); is this a proxy of the same version?"
-            ),
-        })
-    }
-
-    /// What a problem says, in one line.
-    pub(super) fn refusal(&self) -> Failed {
-        let problem: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        let said = |name: &str| problem.get(name).and_then(Value::as_str);
-        let message = match (said("title"), said("detail")) {
-            (Some(title), Some(detail)) => format!("{title}: {detail}"),
-            (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) => format!("the proxy answered {}", self.status),
-        };
-        Failed { code: WRONG, message }
     }
 }

@@ -7,7 +7,9 @@ use http::Method;
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
+use super::news::News;
 use super::output::{Output, size};
+use super::remarks::remarks;
 use super::{DONE, Failed, Outcome, UNFINISHED, WRONG};
 use crate::admin::documents::{Change, ChangeState, word};
 use crate::control::Count;
@@ -20,16 +22,15 @@ const WIDTH: u64 = 30;
 pub(super) async fn follow(client: &Client, id: u64, limit: Option<Duration>, json: bool) -> Outcome {
     let until = limit.map(|limit| Instant::now() + limit);
     let watched = Output::is_watched() && !json;
-    let mut told = None;
+    let mut news = News::default();
     loop {
         let reply = client.ask(Method::GET, &format!("/admin/changes/{id}"), None).await?;
         let change: Change = reply.read()?;
         let ended = has_ended(change.state);
         if watched {
             Output::redraw(&line(&change));
-        } else if told != Some((change.state, change.blocked.clone())) && !json {
+        } else if !json && news.is_due(&change, Instant::now()) {
             Output::complain(&line(&change));
-            told = Some((change.state, change.blocked.clone()));
         }
         if ended || until.is_some_and(|until| Instant::now() >= until) {
             if watched {
@@ -64,8 +65,8 @@ pub(super) fn line(change: &Change) -> String {
     if let Some(seconds) = change.eta_seconds {
         line += &format!("  {} left", humantime::format_duration(Duration::from_secs(seconds)));
     }
-    if let Some(blocked) = change.blocked.as_ref().or(change.reason.as_ref()) {
-        line += &format!("  ({blocked})");
+    if let Some(remarks) = remarks(change) {
+        line += &format!("  ({remarks})");
     }
     line
 }
@@ -121,7 +122,8 @@ pub(super) fn accepted(change: &Change) -> String {
 
 /// What is said to a command that failed after its change had been accepted.
 pub(super) fn lost_sight(id: u64, failed: &Failed) -> Failed {
-    let message = format!("{} Change {id} goes on; see it with: keyway changes {id}", failed.message);
+    let why = failed.message.trim_end_matches('.');
+    let message = format!("{why}. Change {id} goes on; see it with: keyway changes {id}");
     Failed { message, code: failed.code }
 }
 
@@ -138,6 +140,14 @@ mod tests {
         assert_eq!(of(u64::MAX, Some(u64::MAX)).matches('#').count(), 30);
         assert_eq!(of(7, None), "7 keys");
         assert_eq!(of(0, Some(0)), "0 keys");
+    }
+
+    #[test]
+    fn who_lost_sight_of_a_change_is_told_two_sentences() {
+        for message in ["it is gone", "It is gone."] {
+            let failed = lost_sight(7, &Failed { code: 3, message: message.to_owned() });
+            assert!(failed.message.ends_with("is gone. Change 7 goes on; see it with: keyway changes 7"));
+        }
     }
 
     #[test]

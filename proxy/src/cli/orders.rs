@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::output::{Output, Table, size};
-use super::{Asking, DONE, Outcome, duration, follow};
+use super::{Asking, DONE, Outcome, duration, follow, rate};
 use crate::admin::documents::{AlreadySo, Change};
 use crate::control::PlanReport;
 
@@ -54,7 +54,7 @@ struct Manner {
     /// Only show what would move
     #[arg(long, conflicts_with_all = ["wait", "no_wait"])]
     dry_run: bool,
-    /// Copy at most so much a second, such as 10MiB
+    /// Copy at most so much a second, such as 10MiB; "none" = as fast as it goes
     #[arg(long, value_name = "SIZE")]
     rate: Option<String>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(super) async fn remove_server(order: RemoveServer) -> Outcome {
 
 async fn send(path: &str, mut body: Map<String, Value>, manner: &Manner) -> Outcome {
     if let Some(rate) = &manner.rate {
-        body.insert("rate".to_owned(), rate.as_str().into());
+        body.insert("rate".to_owned(), self::rate(rate));
     }
     let client = manner.asking.client()?;
     let target = if manner.dry_run { format!("{path}?dry_run=true") } else { path.to_owned() };

@@ -68,6 +68,9 @@ async fn a_body_that_is_no_json_object_is_refused() {
     ] {
         refused(&fixture, "POST", "/remove-server", body, 400, "bad-json").await;
     }
+    for body in ["name=n2", "[]"] {
+        refused(&fixture, "POST", "/remove-server", body, 400, r#"such as {\"name\":\"n2\"}"#).await;
+    }
 }
 
 #[tokio::test]

@@ -182,6 +182,6 @@ fn number(id: &str) -> Result<u64, Fault> {
 
 fn unknown(id: &str) -> Fault {
     Problem::new(Kind::UnknownChange)
-        .detail(format!("There is no change {id}, or it ended long ago: only the last ones are remembered."))
+        .detail(format!("there is no change {id}, or it ended long ago: only the last ones are remembered"))
         .into()
 }

@@ -1,6 +1,6 @@
 //! What a change waits for, in plain words, and the way out.
 
-use hashring::view::{Kind, OpenChange, Phase};
+use hashring::view::{Kind, OpenChange, Outcome, Phase};
 use hashring::{NodeName, Plan, View};
 use kvnode::protocol::{MoveState, Side};
 
@@ -52,11 +52,11 @@ pub(super) fn in_queue(view: &View, at: usize) -> String {
         (Some(id), _) => format!("waits for change {id} and {at} more"),
         (None, Some(cleaning)) => {
             let names: Vec<&str> = cleaning.nodes.iter().map(NodeName::as_str).collect();
-            let moved = view.finished.iter().any(|ended| ended.change.id == cleaning.change);
-            let what = if moved {
-                format!("what change {} moved away", cleaning.change)
-            } else {
-                "what they had kept for a node that is back".to_owned()
+            let ended = view.finished.iter().find(|ended| ended.change.id == cleaning.change);
+            let what = match ended.map(|ended| ended.outcome) {
+                Some(Outcome::Done) => format!("what change {} moved away", cleaning.change),
+                Some(_) => format!("what change {} had brought", cleaning.change),
+                None => "what was kept for a node that is back".to_owned(),
             };
             format!("waits until {} deleted {what}", names.join(", "))
         }
