@@ -151,7 +151,6 @@ impl Writer {
         let mut batch = Vec::new();
         loop {
             let moments = moments::of(&batch, self.core.name());
-            let writes = batch.iter().filter(|command| matches!(command, Command::Write(..))).count();
             self.room.look();
             for command in batch.drain(..) {
                 if let Some(command) = self.let_in(command) {
@@ -159,7 +158,7 @@ impl Writer {
                 }
             }
             moments.iter().for_each(|moment| reached(|| format!("{moment}.taken")));
-            let effects = self.commit(start, writes)?;
+            let effects = self.commit(start)?;
             moments.iter().for_each(|moment| reached(|| format!("{moment}.synced")));
             self.perform(effects);
             if !self.gather(&mut batch, start) {
@@ -168,10 +167,11 @@ impl Writer {
         }
     }
 
-    /// Applies and syncs a batch with so many clients' writes.
-    fn commit(&mut self, start: Instant, writes: usize) -> Result<Vec<Effect<Waiter>>, EngineError> {
+    /// Applies and syncs a batch, and counts the clients' writes in it. What was refused, or changed nothing, is none.
+    fn commit(&mut self, start: Instant) -> Result<Vec<Effect<Waiter>>, EngineError> {
         let begun = Instant::now();
         let effects = self.core.commit(now(start))?;
+        let writes = effects.iter().filter(|effect| is_write(effect)).count();
         if writes > 0 {
             self.shared.meter.count(writes, begun.elapsed());
         }
@@ -285,6 +285,12 @@ impl Writer {
     }
 }
 
+fn is_write(effect: &Effect<Waiter>) -> bool {
+    let changed =
+        |written: &Written| matches!(written, Written::Created(_) | Written::Replaced(_) | Written::Deleted);
+    matches!(effect, Effect::Written(_, Ok(written)) if changed(written))
+}
+
 fn size(write: &Write) -> usize {
     write.key.len()
         + match &write.operation {
@@ -296,4 +302,25 @@ fn size(write: &Write) -> usize {
 fn now(start: Instant) -> Now {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Now { steady: start.elapsed(), wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::Version;
+
+    #[test]
+    fn only_what_changed_a_record_counts_as_a_write() {
+        let counts = |answer| is_write(&Effect::Written(Waiter::Client(oneshot::channel().0), answer));
+        let version = Version::default();
+        assert!(
+            [Written::Created(version), Written::Replaced(version), Written::Deleted]
+                .map(Ok)
+                .map(counts)
+                .iter()
+                .all(|is| *is)
+        );
+        let without_effect = [Ok(Written::Absent), Ok(Written::PreconditionFailed), Err(Refused::DiskFull)];
+        assert!(!without_effect.map(counts).iter().any(|is| *is));
+    }
 }
