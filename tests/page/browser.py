@@ -20,10 +20,16 @@ from .keyway import Keyway
 STRANGER = "proxy.example"
 
 
-def driver(folder):
-    """A browser with an empty profile that talks to this machine only."""
+def programs():
+    """The browser and its driver. Ends everything where one is missing, so it is asked before anything is started."""
+    browser = shutil.which(os.environ.get("KEYWAY_TEST_BROWSER", "chromium")) or missing("chromium")
+    return browser, shutil.which("chromedriver") or missing("chromedriver")
+
+
+def driver(folder, browser, by):
+    """This browser, by this driver, with an empty profile; it talks to this machine only."""
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which(os.environ.get("KEYWAY_TEST_BROWSER", "chromium")) or missing("chromium")
+    options.binary_location = browser
     for argument in [
         "--headless=new",
         "--no-first-run",
@@ -42,7 +48,7 @@ def driver(folder):
         # Its own sandbox refuses to work for root.
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(shutil.which("chromedriver") or missing("chromedriver"))
+    service = webdriver.ChromeService(by)
     service.env = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}
     return webdriver.Chrome(options=options, service=service)
 
@@ -146,11 +152,12 @@ class PageTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        browser, by = programs()
         cls.keyway = Keyway(**cls.STARTED)
         cls.addClassCleanup(cls.keyway.close)
         cls.profile = Path(tempfile.mkdtemp(prefix="keyway-browser-"))
         cls.addClassCleanup(shutil.rmtree, cls.profile, ignore_errors=True)
-        cls.browser = driver(cls.profile)
+        cls.browser = driver(cls.profile, browser, by)
         cls.addClassCleanup(cls.browser.quit)
         cls.page = Page(cls.browser)
 
