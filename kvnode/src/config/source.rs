@@ -333,7 +333,8 @@ fn describe(value: &DeValue<'_>) -> String {
 }
 
 /// The known name that a slip of the finger away stands for `key`.
-fn nearest(key: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+#[must_use]
+pub fn nearest(key: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     known
         .map(|name| (strsim::damerau_levenshtein(key, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)

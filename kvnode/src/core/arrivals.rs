@@ -26,9 +26,9 @@ impl Arrivals {
     pub(super) fn forwarded(&mut self, at: Position) {
         if let Some(forwarded) = &mut self.forwarded {
             forwarded.insert(at);
-        }
-        if self.forwarded.as_ref().is_some_and(|forwarded| forwarded.len() > MOST) {
-            self.forwarded = None;
+            if forwarded.len() > MOST {
+                self.forwarded = None;
+            }
         }
     }
 

@@ -336,12 +336,8 @@ impl<T> Core<T> {
         if !ranges.contains(key.position()) {
             return Ok(());
         }
-        if is_first {
-            self.staging.import(key.clone(), None, record, encoded.clone());
-            self.staging.hide_where_broken(key);
-            return Ok(());
-        }
-        let (present, buried) = (self.staging.look(key)?, self.staging.tombstone(key)?);
+        let (present, buried) =
+            if is_first { (None, None) } else { (self.staging.look(key)?, self.staging.tombstone(key)?) };
         if !is_newer(record.version, present.as_ref(), buried) {
             return Ok(());
         }

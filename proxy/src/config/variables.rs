@@ -1,8 +1,10 @@
 //! Variables of the environment whose names are nearly those of settings. A misspelt flag or key is refused; a variable may
 //! be somebody else's, so it is only told.
 
-/// What a proxy reads, its commands, and what compose.yaml passes on to it.
-const KNOWN: [&str; 16] = [
+use kvnode::config::source::nearest;
+
+/// What a proxy reads, its commands, and compose.yaml.
+const KNOWN: [&str; 17] = [
     "ADMIN_LISTEN",
     "ADMIN_TOKEN",
     "ADMIN_TOKEN_FILE",
@@ -18,19 +20,19 @@ const KNOWN: [&str; 16] = [
     "NODES",
     "POINTS",
     "PUBLISH",
+    "URL",
     "WORKERS",
 ];
 const PREFIX: &str = "KEYWAY_";
-/// Slips of the pen that still name the same.
-const SLIPS: usize = 2;
+/// Begins the settings of nodes, which a node reads.
+const OF_NODES: &str = "NODE_";
 
 /// Each misspelt name among these, and what was probably meant.
 pub(crate) fn misspelt(names: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
     let meant = |name: &str| {
-        let word = name.strip_prefix(PREFIX)?;
-        let distance = |known: &&str| strsim::damerau_levenshtein(word, known);
-        let nearest = KNOWN.into_iter().min_by_key(distance)?;
-        ((1..=SLIPS).contains(&distance(&nearest)) && word != "URL").then(|| format!("{PREFIX}{nearest}"))
+        let word = name.strip_prefix(PREFIX).filter(|word| !word.starts_with(OF_NODES))?;
+        let known = nearest(word, KNOWN.into_iter())?;
+        (known != word).then(|| format!("{PREFIX}{known}"))
     };
     names.into_iter().filter_map(|name| meant(&name).map(|meant| (name, meant))).collect()
 }
@@ -47,6 +49,7 @@ mod tests {
             "KEYWAY_KVNODES",
             "KEYWAY_URL",
             "KEYWAY_NODE_NAME",
+            "KEYWAY_NODE_LISTEN",
             "LISTENN",
         ];
         let told = misspelt(names.map(str::to_owned));

@@ -22,6 +22,7 @@ use http::{HeaderName, HeaderValue, Response};
 
 pub(super) use entry::Entry;
 pub(super) use output::{Lines, Output, teller};
+use spans::Parent;
 pub(super) use spans::{Spans, Tracer};
 
 /// The identity of a request, as clients and other proxies name it.
@@ -130,7 +131,11 @@ impl Access {
                 || format!("{:016x}-{seen:x}", self.prefix),
                 |id| String::from_utf8_lossy(id.as_bytes()).into_owned(),
             );
-            Box::new(Entry::new(head, peer, id, is_logged, self.settings.keys))
+            let mut entry = Entry::new(head, peer, id, is_logged, self.settings.keys);
+            if self.tracer.is_some() {
+                entry.parent = Parent::of(&head.headers);
+            }
+            Box::new(entry)
         })
     }
 

@@ -92,7 +92,7 @@ impl Entry {
             agent: text(USER_AGENT),
             id,
             trace: text(TRACEPARENT).as_deref().and_then(trace_of).map(str::to_owned),
-            parent: Parent::of(&head.headers),
+            parent: Parent::default(),
             status: 0,
             node: None,
             sent: 0,

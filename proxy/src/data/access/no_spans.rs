@@ -19,7 +19,7 @@ pub(crate) struct Tracer(Infallible);
 
 /// Nobody asks for it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Parent;
+pub(super) struct Parent(());
 
 impl Spans {
     /// Says so where the environment asks for spans.
@@ -47,6 +47,6 @@ impl Tracer {
 
 impl Parent {
     pub(super) fn of(_: &HeaderMap) -> Self {
-        Self
+        Self(())
     }
 }
