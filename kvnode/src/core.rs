@@ -33,7 +33,6 @@ use self::arrivals::Arrivals;
 pub use self::outlook::Outlook;
 pub use self::staging::Fault;
 use self::staging::Staging;
-pub(crate) use self::staging::load;
 use self::sweep::Sweep;
 use crate::fence::Fence;
 use crate::handover::message::{Ack, Message};

@@ -9,7 +9,7 @@
 //! - [`protocol`], [`node`]: what a node is asked, and what it answers;
 //! - [`http`], [`conditions`], [`problem`], [`serve`]: from a socket to a question and back; [`link`]: the same for
 //!   the proxy, many at once;
-//! - [`fence`]: what the node may serve at this moment;
+//! - [`fence`]: what the node may serve at this moment; `reads`: what clients read, and where it is waited for;
 //! - [`core`], with the thread that runs it (`writer`) and what it must not wait for (`courier`): everything that is
 //!   ordered against writes, one batch and one sync at a time;
 //! - [`handover`]: both sides of moving ranges; [`rules`]: what must hold in it;
@@ -35,6 +35,7 @@ pub mod link;
 pub mod node;
 pub mod problem;
 pub mod protocol;
+mod reads;
 pub mod rules;
 pub mod serve;
 pub mod store;

@@ -49,14 +49,15 @@ def medians(runs):
 
 
 def table(title, turns, columns=None):
-    """Medians of each candidate."""
+    """Medians of each candidate, a dash where there is nothing to measure."""
     columns = columns or LOADED
     print(f"\n### {title}\n")
     print("| | " + " | ".join(heading for heading, _ in columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for name, runs in turns.items():
         middle = medians(runs)
-        print(f"| {name} | " + " | ".join(form.format(**middle) for _, form in columns) + " |", flush=True)
+        cells = [form.format(**middle).replace("nan", "-") for _, form in columns]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def goal(text, turns, key, ours, theirs, at_most=None, at_least=None):

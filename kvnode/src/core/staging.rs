@@ -237,15 +237,3 @@ impl Staging {
         Ok(())
     }
 }
-
-/// A record through the read cache, for readers.
-pub(crate) fn load(
-    engine: &Arc<dyn Engine>,
-    cache: &ReadCache,
-    key: &StoreKey,
-) -> Result<Option<Record>, Fault> {
-    cache.get_or_load(key, || match engine.get(Space::Records, &key.0)? {
-        Some(bytes) => Ok(Some(Record::decode(key, bytes)?)),
-        None => Ok(None),
-    })
-}

@@ -13,11 +13,12 @@ use super::{Read, Refused, Route, Write, Written};
 use crate::background;
 use crate::census;
 use crate::client::Client;
-use crate::core::{BeatIn, Command, Core, Fault, Identity, Outlook, load};
+use crate::core::{BeatIn, Command, Core, Fault, Identity, Outlook};
 use crate::courier::Courier;
 use crate::fence::{FenceCell, Standing};
 use crate::handover::message::{Ack, Malformed, Message};
 use crate::protocol::{Beat, Census, CensusQuestion, Status, Vitals};
+use crate::reads::Reads;
 use crate::rules::{Rule, holds};
 use crate::store::cache::ReadCache;
 use crate::store::engine::{self, Engine, Options};
@@ -90,6 +91,7 @@ struct Inner {
     cache: Arc<ReadCache>,
     shared: Arc<Shared>,
     queue: Queue,
+    reads: Arc<Reads>,
     parking: Semaphore,
 }
 
@@ -142,8 +144,9 @@ impl Node {
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::Thread)?;
+        let reads = Arc::new(Reads::new(engine.clone(), cache.clone()));
         let parking = Semaphore::new(PARKING_PLACES);
-        Ok(Self { inner: Arc::new(Inner { identity, engine, cache, shared, queue, parking }) })
+        Ok(Self { inner: Arc::new(Inner { identity, engine, cache, shared, queue, reads, parking }) })
     }
 
     /// The node's name.
@@ -210,13 +213,7 @@ impl Node {
                 self.park(refused, generation, until).await?;
                 continue;
             }
-            let record = load(&inner.engine, &inner.cache, &key).map_err(|fault| match fault {
-                Fault::Damaged(damage) => Refused::Damaged(damage.to_string()),
-                Fault::Engine(error) => {
-                    tracing::error!(%error, "a read failed");
-                    Refused::Stopped
-                }
-            })?;
+            let record = inner.reads.load(&key).await?;
             // Still the same fence: the key was served here at the moment it was read.
             if inner.shared.fence.is_still(generation) || !holds(Rule::FenceTwice) {
                 return Ok(record);
@@ -241,6 +238,7 @@ impl Node {
             if inner.shared.ended.borrow().is_some() {
                 return Err(Refused::Stopped);
             }
+            inner.reads.warm(&write.key).await;
             let (sender, answer) = oneshot::channel();
             let command = Command::Write(write.clone(), route.clone(), Waiter::Client(sender));
             inner.queue.push_write(command)?;

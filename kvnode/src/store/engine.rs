@@ -171,6 +171,11 @@ pub trait Engine: Source + fmt::Debug + 'static {
     /// The present state, unchanged by later commits.
     fn snapshot(&self) -> Box<dyn Source>;
 
+    /// Whether reading a key had to wait for the disk lately. Who serves others meanwhile then lets another thread read.
+    fn reads_wait(&self) -> bool {
+        false
+    }
+
     /// Bytes of disk that the engine may still take to carry out what it has accepted, on top of what it has. Where
     /// there is less room, it fails in the background; so who commits must see to it that there is more.
     fn debt(&self) -> u64 {

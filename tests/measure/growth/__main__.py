@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .. import loadgen, report
 from ..machine import commit, describe, name, prepare, version_of
-from . import connections, keys, moves, nodes, values
+from . import cold, connections, keys, moves, nodes, values
 
-SUBJECTS = {module.__name__.rsplit(".", 1)[1]: module for module in [nodes, connections, keys, values, moves]}
+SUBJECTS = {module.__name__.rsplit(".", 1)[1]: module for module in [nodes, connections, keys, cold, values, moves]}
 
 
 class Scope:

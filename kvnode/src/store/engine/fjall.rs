@@ -25,8 +25,10 @@ use super::{Batch, Bounds, Engine, EngineError, Entries, Limit, Options, Page, S
 mod debt;
 mod inspect;
 mod tables;
+mod waits;
 
 use self::tables::Tables;
+use self::waits::Waits;
 
 /// Longest key that fjall's journal can describe.
 const MAX_KEY: usize = u16::MAX as usize;
@@ -55,6 +57,7 @@ pub struct FjallEngine {
     latest: Mutex<Snapshot>,
     /// Held while committing.
     writer: Mutex<Tables>,
+    waits: Waits,
     separate_from: Option<u32>,
     folder: PathBuf,
 }
@@ -194,6 +197,10 @@ impl Engine for FjallEngine {
         self.put(batch)
     }
 
+    fn reads_wait(&self) -> bool {
+        self.waits.lately()
+    }
+
     fn debt(&self) -> u64 {
         self.debt_now()
     }
@@ -209,7 +216,9 @@ impl Engine for FjallEngine {
 
 impl Source for FjallEngine {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        let begun = Instant::now();
         let value = self.keyspaces.of(space).get(key).map_err(failed("read"))?;
+        self.waits.note(begun.elapsed());
         Ok(value.map(bytes))
     }
 
@@ -303,8 +312,8 @@ fn open(folder: &Path, options: &Options, tuning: Tuning) -> Result<FjallEngine,
     };
     let latest = Mutex::new(database.snapshot());
     let writer = Mutex::new(Tables::default());
-    let (separate_from, folder) = (tuning.separate_from, folder.to_owned());
-    Ok(FjallEngine { database, keyspaces, latest, writer, separate_from, folder })
+    let (waits, separate_from, folder) = (Waits::default(), tuning.separate_from, folder.to_owned());
+    Ok(FjallEngine { database, keyspaces, latest, writer, waits, separate_from, folder })
 }
 
 fn failed(what: &'static str) -> impl Fn(Error) -> EngineError {
