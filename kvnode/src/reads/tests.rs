@@ -98,6 +98,25 @@ async fn a_read_that_waits_for_the_disk_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn while_the_disk_stalls_it_does_not_count_as_quick_because_others_need_not_ask_it() {
+    let (reads, disk) = reads(true);
+    let waiting = tokio::spawn({
+        let reads = reads.clone();
+        async move { reads.load(&key("cold")).await }
+    });
+    task::yield_now().await;
+    disk.waits.store(false, Ordering::Relaxed);
+    while !reads.disk_is_slow() {
+        tokio::time::sleep(STALL).await;
+    }
+    assert!(reads.load(&key("warm")).await.unwrap().is_some());
+    assert!(!disk.was_read_by(thread::current().id()));
+    disk.answer();
+    assert!(waiting.await.unwrap().unwrap().is_some());
+    assert!(!reads.disk_is_slow());
+}
+
+#[tokio::test]
 async fn what_is_read_from_memory_is_read_in_passing() {
     let (reads, disk) = reads(false);
     assert!(reads.load(&key("warm")).await.unwrap().is_some());
