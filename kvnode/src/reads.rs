@@ -28,14 +28,14 @@ const STALL: Duration = Duration::from_millis(10);
 pub(crate) struct Reads {
     engine: Arc<dyn Engine>,
     cache: Arc<ReadCache>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// When each read began that is made apart, by a number that grows.
     apart: Mutex<BTreeMap<u64, Instant>>,
 }
 
 impl Reads {
     pub(crate) fn new(engine: Arc<dyn Engine>, cache: Arc<ReadCache>) -> Self {
-        Self { engine, cache, places: Semaphore::new(AT_ONCE), apart: Mutex::default() }
+        Self { engine, cache, places: Arc::new(Semaphore::new(AT_ONCE)), apart: Mutex::default() }
     }
 
     /// The record of a key, as it is on disk.
@@ -72,9 +72,11 @@ impl Reads {
     }
 
     async fn load_apart(self: &Arc<Self>, key: &StoreKey) -> Result<Read, Refused> {
-        let _place = self.places.acquire().await.map_err(|_| Refused::Stopped)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Refused::Stopped)?;
         let (reads, key) = (Arc::clone(self), key.clone());
         let load = move || {
+            // Nobody can call it back, so its place is taken for as long as it lasts, also where the client is gone.
+            let _place = place;
             let _begun = Begun::now(&reads.apart);
             reads.load_here(&key)
         };

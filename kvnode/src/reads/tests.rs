@@ -117,6 +117,23 @@ async fn while_the_disk_stalls_it_does_not_count_as_quick_because_others_need_no
 }
 
 #[tokio::test]
+async fn a_read_whose_client_is_gone_keeps_its_place_until_the_disk_answers() {
+    let (reads, disk) = reads(true);
+    let given_up = tokio::spawn({
+        let reads = reads.clone();
+        async move { reads.load(&key("cold")).await }
+    });
+    while disk.readers.lock().unwrap().is_empty() {
+        task::yield_now().await;
+    }
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    assert_eq!(reads.places.available_permits(), AT_ONCE - 1);
+    disk.answer();
+    assert!(reads.places.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.is_ok());
+}
+
+#[tokio::test]
 async fn what_is_read_from_memory_is_read_in_passing() {
     let (reads, disk) = reads(false);
     assert!(reads.load(&key("warm")).await.unwrap().is_some());
