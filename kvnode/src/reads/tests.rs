@@ -106,9 +106,12 @@ async fn while_the_disk_stalls_it_does_not_count_as_quick_because_others_need_no
     });
     task::yield_now().await;
     disk.waits.store(false, Ordering::Relaxed);
-    while !reads.disk_is_slow() {
-        tokio::time::sleep(STALL).await;
-    }
+    let noticed = async {
+        while !reads.disk_is_slow() {
+            tokio::time::sleep(STALL).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), noticed).await.expect("the stall is noticed");
     assert!(reads.load(&key("warm")).await.unwrap().is_some());
     assert!(!disk.was_read_by(thread::current().id()));
     disk.answer();
